@@ -23,13 +23,13 @@ SHOWN_EACH = 1000
 
 @dataclass
 class Verified:
-    """The whole log, its file and its table. `end` is the last event. `gaps` are the checkpoints that accepted a gap. They are no findings."""
+    """The whole log, its file and its table. `end` is the last event. `decided` are the checkpoints that accepted a gap or state a removal. They are no findings."""
 
     events: int = 0
     end: int = 0
     first: Checkpoint | None = None
     last: Checkpoint | None = None
-    gaps: list[Checkpoint] = field(default_factory=list)
+    decided: list[Checkpoint] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -41,8 +41,8 @@ def log_verify(progress: Callable[[int], None] = lambda verified: None) -> Verif
     def checkpoints() -> Iterator[Checkpoint]:
         for checkpoint, _ in copies.signed() if copies else ():
             verified.first, verified.last = verified.first or checkpoint, checkpoint
-            if checkpoint.gap:
-                verified.gaps.append(checkpoint)
+            if checkpoint.text:
+                verified.decided.append(checkpoint)
             yield checkpoint
 
     def events() -> Iterator[EventContent]:

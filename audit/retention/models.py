@@ -41,5 +41,10 @@ class Segment(models.Model):
         return f"events {self.first} to {self.last}"
 
     @property
+    def count(self) -> int:
+        """How many events it has."""
+        return self.last - self.first + 1
+
+    @property
     def file_name(self) -> str:
         return f"events-{self.first:012}-{self.last:012}.jsonl"

@@ -41,8 +41,8 @@ def still_needed(last: int) -> str:
     return " ".join(filter(None, (reader(last) for reader in _readers)))
 
 
-def segments_close(*, actor: Actor, before: datetime, now: datetime) -> list[Segment]:
-    """Let a worker write the events that are older than `before`, and in no segment yet, to files. Each file ends at a checkpoint.
+def segments_planned(*, actor: Actor, before: datetime, now: datetime) -> list[Segment]:
+    """The segments of the events that are older than `before`, and in no segment yet. They are not saved. Each one ends at a checkpoint.
 
     Raises: PermissionRefused, RetentionRefused, NotProved.
     """
@@ -50,14 +50,19 @@ def segments_close(*, actor: Actor, before: datetime, now: datetime) -> list[Seg
     if before > now - KEPT:
         raise RetentionRefused(f"Events of the last {KEPT.days} days stay in the database. Give an earlier time.")
     log_key()
-    try:
-        with transaction.atomic():
-            segments = [_close(segment, actor=actor, now=now) for segment in _segments(before, actor=actor, now=now)]
-    except IntegrityError as exc:
-        raise RetentionRefused("Somebody else has just written these events to files. Look at the list.") from exc
+    segments = [*_segments(before, actor=actor, now=now)]
     if not segments:
         raise RetentionRefused("No checkpoint before this time has events that are in no file yet. Give a later time.")
     return segments
+
+
+def segments_close(*, actor: Actor, before: datetime, now: datetime) -> list[Segment]:
+    """Let a worker write the segments of `segments_planned` to files. Raises: PermissionRefused, RetentionRefused, NotProved."""
+    try:
+        with transaction.atomic():
+            return [_close(segment, actor=actor, now=now) for segment in segments_planned(actor=actor, before=before, now=now)]
+    except IntegrityError as exc:
+        raise RetentionRefused("Somebody else has just written these events to files. Look at the list.") from exc
 
 
 def _segments(before: datetime, *, actor: Actor, now: datetime) -> Iterator[Segment]:
@@ -97,6 +102,18 @@ def events_before(segment: Segment) -> bool:
     return Event.objects.filter(sequence__lt=segment.first).exists()
 
 
+def not_removable(segment: Segment) -> str:
+    """Why the events of `segment` cannot be removed now, and what to do; "" if they can."""
+    if segment.status != SegmentStatus.WRITTEN:
+        return f"Its status is “{segment.status}”. Only events whose file was written and verified can be removed."
+    before = Segment.objects.filter(last=segment.first - 1, status__in=(SegmentStatus.REMOVING, SegmentStatus.REMOVED))
+    if not before.exists() and events_before(segment):
+        return "The log is removed from its start. Remove the events before these first."
+    if needed := still_needed(segment.last):
+        return f"These events are still needed. {needed}"
+    return ""
+
+
 @transaction.atomic
 def segment_remove(*, actor: Actor, segment: Segment, reason: str, now: datetime) -> None:
     """A person decides that the events of `segment` are removed from the database, because their file is verified. A worker removes them.
@@ -106,13 +123,8 @@ def segment_remove(*, actor: Actor, segment: Segment, reason: str, now: datetime
     actor.require(PERMISSION)
     if actor.kind == "system":
         raise RetentionRefused("A person must decide this, by name. Sign in, or use the token of an account.")
-    if segment.status != SegmentStatus.WRITTEN:
-        raise RetentionRefused(f"Its status is “{segment.status}”. Only events whose file was written and verified can be removed.")
-    before = Segment.objects.filter(last=segment.first - 1, status__in=(SegmentStatus.REMOVING, SegmentStatus.REMOVED))
-    if not before.exists() and events_before(segment):
-        raise RetentionRefused("The log is removed from its start. Remove the events before these first.")
-    if needed := still_needed(segment.last):
-        raise RetentionRefused(f"These events are still needed. {needed}")
+    if refusal := not_removable(segment):
+        raise RetentionRefused(refusal)
     segment_transition(
         segment=segment, to=SegmentStatus.REMOVING, actor=actor, now=now, reason=reason, decided_by=actor.label[:200], decided_at=now
     )

@@ -29,6 +29,7 @@ LEFT_OUT = {
     "accounts/provider/callback/": "a provider sends people there",
     "account/provider/": "it asks for a fresh sign-in",
     "people/<uuid:pk>/provider/": "it asks for a fresh sign-in",
+    "audit/segments/<uuid:pk>/remove/": "it asks for a fresh sign-in",
     "settings/provider/test/": "it shows the result of a test",
     "account/sessions/<int:pk>/end/": "it takes forms only",
     "account/theme/": "it takes forms only",

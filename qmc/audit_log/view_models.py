@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.apps import apps
-from django.db.models import Max
+from django.db.models import Max, Min
 from django.urls import reverse
 
 from attention.work import periodic_work
@@ -17,12 +17,16 @@ from audit.models import Checkpoint, CheckpointKey, Event, Finding, Segment
 from audit.object_pages import ObjectPage, object_pages
 from audit.reasons import may_read_reasons
 from audit.request import CredentialKind
+from audit.retention.services import MOST_SEGMENTS, not_removable
 from audit.retention.states import SegmentStatus
 from audit.tasks import CHECK
+from jobs.models import Job
 from qmc.audit_log.detail_words import REASON, detail_lines
 from web.lists.filters import as_uuid
 from web.lists.listed import Filtered
+from web.words import counted
 
+LOOK_EVERY_S = 2
 GAP_ACCEPTED = "audit.gap_accepted"
 TOKEN = "people.apitoken"  # noqa: S105  (the type of an object)
 
@@ -181,3 +185,83 @@ def event_page(event: Event, *, actor: Actor) -> EventPage:
     # Some rooms record the address in the detail too.
     detail = {name: value for name, value in event.detail.items() if (name, value) != ("address", event.address)}
     return EventPage(row, detail_lines(detail), credential, bool(event.detail.get(REASON)) and not reads)
+
+
+@dataclass(frozen=True)
+class SegmentLine:
+    """A segment in a list. `waits`: why a worker cannot go on now; "" if it can. `left`: how many of its events are in the database, while they are removed."""
+
+    segment: Segment
+    waits: str = ""
+    left: int = 0
+
+    @property
+    def count(self) -> str:
+        return counted(self.segment.count, "event")
+
+    @property
+    def can_be_removed(self) -> bool:
+        return self.segment.status == SegmentStatus.WRITTEN
+
+    @property
+    def progress(self) -> str:
+        if self.segment.status == SegmentStatus.REMOVING and self.segment.checkpoint:
+            return f"{self.segment.count - self.left} of {self.count} removed"
+        return ""
+
+
+def segment_lines(segments: Iterable[Segment]) -> list[SegmentLine]:
+    """The lines of a list. Two queries."""
+    found = list(segments)
+    jobs = dict(Job.objects.unfinished().filter(subject__in=[segment.pk for segment in found]).values_list("subject", "progress"))
+    begin = Event.objects.aggregate(first=Min("sequence"))["first"] or 0
+    return [SegmentLine(segment, jobs.get(segment.pk, ""), min(segment.count, max(0, segment.last + 1 - begin))) for segment in found]
+
+
+@dataclass(frozen=True)
+class SegmentsPage:
+    """`every_s`: the seconds between two looks at the list; 0 if no worker has work on it."""
+
+    every_s: int
+
+
+def segments_page() -> SegmentsPage:
+    busy = Segment.objects.filter(status__in=(SegmentStatus.WRITING, SegmentStatus.REMOVING)).exists()
+    return SegmentsPage(LOOK_EVERY_S if busy else 0)
+
+
+@dataclass(frozen=True)
+class ClosePage:
+    """What will happen: `planned` are the segments that will be written to files. `refusal`: why none will be."""
+
+    planned: Sequence[Segment] = ()
+    refusal: str = ""
+
+    @property
+    def events(self) -> str:
+        return counted(sum(segment.count for segment in self.planned), "event")
+
+    @property
+    def files(self) -> str:
+        return counted(len(self.planned), "file")
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more events before this day than are written at once."""
+        return len(self.planned) == MOST_SEGMENTS
+
+
+@dataclass(frozen=True)
+class RemovalPage:
+    """The decision to remove the events of a segment. `refusal`: why they cannot be removed now."""
+
+    line: SegmentLine
+    refusal: str
+
+    @property
+    def segment(self) -> Segment:
+        return self.line.segment
+
+
+def removal_page(segment: Segment, *, refusal: str = "") -> RemovalPage:
+    return RemovalPage(SegmentLine(segment), refusal or not_removable(segment))

@@ -77,6 +77,10 @@ LOOKS = {
     "unknown": ("may have arrived", "orange", "alert-triangle"),
     "by_itself": ("automatic", "blue", "refresh"),
     "by_hand": ("action required", "orange", "hand-stop"),
+    "writing": ("being written", "blue", "refresh"),
+    "written": ("written and verified", "green", "file-check"),
+    "removing": ("being removed", "blue", "trash"),
+    "removed": ("removed", "grey", "archive"),
     "registering": ("registration in progress", "blue", "key"),
 }
 

@@ -59,15 +59,8 @@ def _lines(verified: Verified) -> Iterator[str]:
         yield f"Last checkpoint:  {_words(verified.last)}"
     else:
         yield "There is no checkpoint yet. A worker signs the first one."
-    yield from (_gap(checkpoint) for checkpoint in verified.gaps)
+    yield from (checkpoint.text for checkpoint in verified.decided)
 
 
 def _words(checkpoint: Checkpoint) -> str:
     return f"number {checkpoint.number} of {stamp(checkpoint.at)}, event {checkpoint.sequence}"
-
-
-def _gap(checkpoint: Checkpoint) -> str:
-    gap = checkpoint.gap
-    assert gap is not None
-    places = f"event {gap.before.sequence} was signed before it, and the log goes on after event {gap.after.sequence}"
-    return f"Accepted gap:     {stamp(checkpoint.at)} by {gap.by}: {places}. {gap.reason}"
