@@ -21,6 +21,21 @@ def open_log(eyes: Eyes, keyboard: Keyboard) -> None:
     titled(eyes, "Audit log")
 
 
+# The real file of the first checkpoint, whose events no other test needs. The worker of the site writes it.
+FIRST_FILE = """
+from datetime import timedelta
+from django.utils import timezone
+from audit.actors import SYSTEM
+from audit.retention import services
+services.KEPT, services.MOST_IN_SEGMENT, services.MOST_SEGMENTS, now = timedelta(days=-2), 1, 1, timezone.now()
+services.segments_close(actor=SYSTEM, before=now + timedelta(days=1), now=now)
+"""
+TAKEN = """
+from audit.models import SyslogReceiver
+SyslogReceiver.objects.update(sequence={})
+"""
+
+
 @pytest.mark.parametrize("eyes", WIDTHS, indirect=True)
 def test_who_did_something_is_found_by_keyboard(eyes: Eyes, furnished: Furnished) -> None:
     page, keyboard = eyes.sign_in(), Keyboard(eyes.page)
@@ -86,3 +101,43 @@ def test_what_unfolds_is_accessible(eyes: Eyes, furnished: Furnished) -> None:
     page.locator(".unfolded").get_by_role("link", name="Page of this event").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Event ")
     assert found + looked_at(eyes, "audit log event") == []
+
+
+@pytest.mark.parametrize("eyes", WIDTHS[:1], indirect=True)
+def test_old_events_are_removed_by_keyboard(eyes: Eyes, furnished: Furnished) -> None:
+    eyes.site.manage("shell", "-c", FIRST_FILE)
+    page, keyboard = eyes.sign_in(), Keyboard(eyes.page)
+    open_log(eyes, keyboard)
+    keyboard.press("Old events")
+    titled(eyes, "Old events")
+    keyboard.press("Write to files")
+    page.locator("#id_before").fill("2099-01-01")
+    keyboard.press("Show what will happen")
+    expect(page.get_by_role("alert")).to_contain_text("Events of the last 30 days stay in the database")
+    found = looked_at(eyes, "old events refused")
+    keyboard.press("Cancel")
+    results = page.locator("#results")
+    expect(results).to_contain_text("written and verified", timeout=60_000)
+    found += looked_at(eyes, "old events")
+    keyboard.press("Remove")
+    page.get_by_label("Password").fill(eyes.password())
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("The syslog receiver Log archive has taken the events up to 0 only")
+    found += looked_at(eyes, "old events needed")
+    eyes.site.manage("shell", "-c", TAKEN.format(1_000_000))
+    page.reload()
+    keyboard.write("Reason", "Kept for 2 years by our policy.")
+    keyboard.press("Remove")
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was removed.")
+    found += looked_at(eyes, "old events remove")
+    keyboard.to("The file is copied")
+    page.keyboard.press("Space")
+    keyboard.press("Remove")
+    titled(eyes, "Old events")
+    page.evaluate("window.walked = true")
+    expect(results.locator(".state")).to_have_text("removed", timeout=60_000)
+    assert page.evaluate("window.walked"), "the page was loaded again"
+    eyes.site.manage("shell", "-c", TAKEN.format(0))
+    found += looked_at(eyes, "old events removed")
+    assert "Retention: admin removed the events up to" in eyes.site.manage("verify_audit")
+    assert found == []

@@ -156,6 +156,8 @@ PAGES = {
     "audit log": "/audit/",
     "audit log search without result": "/audit/?search=nowhere&since=yesterday",
     "audit log export": "/audit/export/?actor=admin&outcome=done",
+    "old events of the site": "/audit/segments/",
+    "old events close": "/audit/segments/close/",
     "audit log of a node": "/audit/?target={registered}",
     "syslog receivers": "/settings/syslog/",
     "syslog new": "/settings/syslog/new/",
