@@ -53,9 +53,9 @@ WHOLE = {
     "nothing": "The audit log is whole.",
     "clock set back": "The audit log is whole.",
     "older database, accepted": "Tried on purpose. Found: The database was replaced by an older one: events {older} to {signed} are missing (from ",
-    "recomputed, accepted": "the log goes on after event {last}. Tried on purpose. Found: The audit log was computed anew from event {older} on",
+    "recomputed, accepted": "up to event {last}, the log differs from what was signed before. Reason: Tried on purpose. Found: The audit log was computed anew from event {older} on",
     "file lost, accepted": "Tried on purpose. Found: The file of checkpoints is missing.",
-    "everything deleted, accepted": "event {signed} was signed before it, and the log goes on after event 0. Tried on purpose. Found: The audit log was emptied",
+    "everything deleted, accepted": "events 1 to {signed} of that time are lost. Reason: Tried on purpose. Found: The audit log was emptied",
 }
 REFUSED = {
     "nothing to accept": "There is no gap to accept.",
