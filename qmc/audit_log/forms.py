@@ -15,7 +15,7 @@ def _number(label: str, help_text: str, **options: Any) -> forms.IntegerField:
 
 
 class RangeForm(ServiceForm):
-    first = _number("First event", "Its number. The details of an event have it.", initial=1)
+    first = _number("First event", "The number of the event. You find it in its details.", initial=1)
     last = _number("Last event", "The range ends at the next checkpoint. Empty: the last checkpoint.", required=False)
 
     def clean(self) -> dict[str, Any]:

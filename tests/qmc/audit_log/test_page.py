@@ -285,7 +285,7 @@ def test_the_cards_say_whether_the_log_is_evidence(reader: Client, node: Node) -
     record(actor=SYSTEM, action="audit.gap_accepted", target=key, detail={"reason": "restored"}, now=NOW)
     assert "1 accepted gap" in cards(reader)
     Segment.objects.create(first=1, last=20, since=NOW, until=NOW, status="removed", created_at=NOW)
-    assert "events up to 20 are in files" in cards(reader)
+    assert "events up to 20 were removed from the database, and are in files" in cards(reader)
     PeriodicWork.objects.create(name=CHECK, lease_until=NOW, last_error="OSError: the disk is full")
     assert "could not be signed" in cards(reader)
     for look in Finding.Look:
