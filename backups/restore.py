@@ -17,7 +17,7 @@ from django.db.models import F
 from agent.files import replace, undone_on_error
 from agent.store import Store
 from audit.actors import SYSTEM
-from audit.checkpoints.file import checkpoint_file, public_key_file
+from audit.checkpoints.file import checkpoint_file, file_replace, public_key_file
 from audit.models import CheckpointKey
 from audit.record import record
 from backups.archive import (
@@ -170,7 +170,7 @@ def _put_back(
         _names_record()
         _refuse_taken(host_name)
         _roots_seal(archive, passphrase)
-        _checkpoints_write(archive, passphrase)
+        _checkpoints_write(archive, passphrase, now=now)
         _store_write(archive)
         _central_key_write(archive, now=now)
         found = problems(now=now)
@@ -230,12 +230,12 @@ def _roots_seal(archive: Archive, passphrase: str) -> None:
         Certificate.objects.filter(pk=rows[name].pk).update(encrypted_private_key=encrypted)
 
 
-def _checkpoints_write(archive: Archive, passphrase: str) -> None:
-    """Write the file of checkpoints, and encrypt their key with this machine's root passphrase. A backup of an earlier version has neither."""
+def _checkpoints_write(archive: Archive, passphrase: str, *, now: datetime) -> None:
+    """Write the file of checkpoints (a newer one is kept beside it), and encrypt their key with this machine's root passphrase. A backup of an earlier version has neither."""
     if CHECKPOINTS in archive.members:
-        replace(checkpoint_file(), archive.members[CHECKPOINTS], shared=False)
+        file_replace(checkpoint_file(), archive.members[CHECKPOINTS], now=now)
     if CHECKPOINT_PUBLIC_KEY in archive.members:
-        replace(public_key_file(), archive.members[CHECKPOINT_PUBLIC_KEY], shared=False)
+        file_replace(public_key_file(), archive.members[CHECKPOINT_PUBLIC_KEY], now=now)
     if CHECKPOINT_KEY in archive.members:
         key = keys.ed25519_from_pem(archive.members[CHECKPOINT_KEY], passphrase.encode())
         CheckpointKey.objects.update(private_key=keys.to_encrypted_pem(key, root_passphrase()))

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -132,11 +132,8 @@ def line_append(line: str) -> None:
     sync_folder(path.parent)
 
 
-def file_replace(lines: Iterable[str], *, now: datetime) -> None:
-    """Write the file anew, in one step. A file with another content is kept beside it. Raises: OSError."""
-    path, content = checkpoint_file(), "".join(f"{line}\n" for line in lines).encode()
-    if path.exists():
-        if path.read_bytes() == content:
-            return
-        path.replace(path.with_name(f"{path.name}.{now:%Y%m%d-%H%M%S}"))
+def file_replace(path: Path, content: bytes, *, now: datetime) -> None:
+    """Write the file of checkpoints or of their public key anew. One with another content is kept beside it. Raises: OSError."""
+    if path.exists() and (before := path.read_bytes()) != content:
+        replace(path.with_name(f"{path.name}.{now:%Y%m%d-%H%M%S}"), before, shared=False)
     replace(path, content, shared=False)

@@ -46,19 +46,22 @@ def key_found() -> CheckpointKey | None:
 
 @transaction.atomic
 def key_make(*, now: datetime) -> CheckpointKey | None:
-    """Make the key; None if there is no trust zone yet. Raises: ZoneBroken."""
+    """Make the row of the key; None if there is no trust zone yet. `public_key_write` follows. Raises: ZoneBroken."""
     zone = zone_here(lock=True)
     if zone is None:
         return None
     private_key = Ed25519PrivateKey.generate()
-    text = public_key_text(private_key.public_key())
-    replace(public_key_file(), text.encode(), shared=False)
     return CheckpointKey.objects.create(
         zone=zone,
-        public_key=text,
+        public_key=public_key_text(private_key.public_key()),
         private_key=keys.to_encrypted_pem(private_key, root_passphrase()),
         created_at=now,
     )
+
+
+def public_key_write(key: CheckpointKey) -> None:
+    """Write the file of the public key of a new key. The row is there before it, so a file without a row says that the row was lost. Raises: OSError."""
+    replace(public_key_file(), key.public_key.encode(), shared=False)
 
 
 def public_key_known() -> str:

@@ -4,6 +4,8 @@ import uuid
 
 from django.db import models
 
+GAP_ACCEPTED = "audit.gap_accepted"  # the action of an event
+
 
 class CheckpointKey(models.Model):
     """The key that signs the checkpoints of a trust zone. There is one row, made with the first checkpoint."""

@@ -9,9 +9,10 @@ from django.db import transaction
 from audit.actors import Actor
 from audit.chain import last_place
 from audit.checkpoints.copies import Copies
-from audit.checkpoints.file import PATIENCE, checkpoint_file, file_held, file_make, file_replace, file_size, line_append
-from audit.checkpoints.key import key_found, key_make, private_key, public_key_known, zone_here
+from audit.checkpoints.file import PATIENCE, checkpoint_file, file_held, file_make, file_replace, file_size, line_append, public_key_file
+from audit.checkpoints.key import key_found, key_make, private_key, public_key_known, public_key_write, zone_here
 from audit.checkpoints.look import MOST_AT_ONCE, Extended, extension, findings_record, log_verify
+from audit.checkpoints.models import GAP_ACCEPTED
 from audit.models import Checkpoint as Row
 from audit.models import CheckpointKey, Head
 from audit.models import Finding as Found
@@ -19,7 +20,7 @@ from audit.record import record
 from pki.evidence.checkpoints import Checkpoint, Gap, Removed, line_digest, public_key_from, signed
 from pki.evidence.events import Place
 from pki.evidence.findings import Finding, FindingKind
-from sealing.errors import ZoneMissing
+from sealing.errors import ZoneBroken, ZoneMissing
 
 PERMISSION = "audit.accept_gap"
 IN_THE_LOG = {FindingKind.EDITED, FindingKind.REORDERED, FindingKind.INSERTED, FindingKind.REMOVED}  # no signature makes these whole
@@ -79,14 +80,19 @@ def checkpoint_is_due(*, now: datetime) -> bool:
 
 
 def _key_ensure(*, now: datetime) -> CheckpointKey | None:
-    """The key. It is made if the site has no checkpoint at all: neither a line nor a row. The file is there before the key, so a file is missing only if it was lost."""
+    """The key. It is made if the site has no checkpoint at all: neither a line, a row nor a public key. The file is there before the key, so a file is
+    missing only if it was lost."""
     key = key_found()
-    if key is not None or zone_here() is None:
+    if public_key_file().exists() or file_size() or Row.objects.exists():
+        if key is None and zone_here() is not None:
+            raise _refused(log_verify().findings, now=now)
         return key
-    if file_size() or Row.objects.exists():
-        raise _refused(log_verify().findings, now=now)
-    file_make()
-    return key_make(now=now)
+    if key is None and zone_here() is not None:
+        file_make()
+        key = key_make(now=now)
+    if key is not None:
+        public_key_write(key)
+    return key
 
 
 def _extension(key: CheckpointKey, *, now: datetime) -> Extended:
@@ -133,36 +139,56 @@ def audit_gap_accept(*, actor: Actor, reason: str, now: datetime) -> Row:
     """Sign that the log goes on from where it is now, although it does not extend the last checkpoint. Returns the checkpoint that says so, for ever,
     with the reason and what was found.
 
-    File and table get the lines that one of them still has. A file with other lines is kept beside the new one.
+    File and table get the lines that one of them still has, and the new one. A file with other lines is kept beside the new one. The rows are committed
+    before the file is written: if that fails, the file lacks a line of the table, and accepting again keeps this line.
     Raises: PermissionRefused, NothingToAccept, InUse, TrustZoneError, PKIError, OSError.
     """
     actor.require(PERMISSION)
+    if zone_here() is None:
+        raise ZoneBroken("This machine is not the central node of a trust zone. Accept the gap on the central node.")
     with file_held(now=now, wait=PATIENCE):
         key, found = key_found(), log_verify().findings
         if key and isinstance(extension(key), Extended):
             _refuse_needless(found)
-        kept = list(Copies(public_key_from(text), text).signed()) if (text := public_key_known()) else []
+        if key is None:
+            key = _key_anew(now=now)
+        text = public_key_known()
+        kept = list(Copies(public_key_from(text), text).signed())
         last, line = kept[-1] if kept else (None, "")
         before = last.place if last else Place()
-        if key is None:  # without it, the lines that it signed have no successor
-            key, kept, last, line = key_make(now=now), [], None, ""
-        if key is None:
-            raise ZoneMissing
-        private_key(key)  # before anything is changed
+        private = private_key(key)  # before anything is changed
         with transaction.atomic():
             after = _head_mend()
             detail = {"reason": reason, "before": before.sequence, "after": after.sequence}
-            event = record(actor=actor, action="audit.gap_accepted", target=key, detail=detail, now=now)
+            event = record(actor=actor, action=GAP_ACCEPTED, target=key, detail=detail, now=now)
+            said = " ".join([f"{reason.rstrip('.')}. Found:", *(one.text for one in found[:SAID])])
+            gap = Gap(said, actor.label, before, after)
+            following = replace(_following(key, last, line, now=now), sequence=event.sequence, digest=event.digest, gap=gap)
+            kept.append((following, signed(following, private)))
             _rows_replace(kept)
-            CheckpointKey.objects.update(public_key=public_key_known())
-        file_replace((text for _, text in kept), now=now)
-        said = " ".join([f"{reason.rstrip('.')}. Found:", *(one.text for one in found[:SAID])])
-        gap = Gap(said, actor.label, before, after)
-        row = _sign(key, replace(_following(key, last, line, now=now), sequence=event.sequence, digest=event.digest, gap=gap))
-        Found.objects.all().delete()
+            CheckpointKey.objects.update(public_key=text)
+            Found.objects.all().delete()
+        file_replace(checkpoint_file(), "".join(f"{line}\n" for _, line in kept).encode(), now=now)
+    row = Row.objects.get(number=following.number)
     for consumer in _consumers:
         consumer(row)
     return row
+
+
+def _key_anew(*, now: datetime) -> CheckpointKey:
+    """A new key in place of one whose row is lost, if the files are not here any more: the lines that the old one signed have no successor. Raises: ZoneBroken."""
+    folder = checkpoint_file().parent
+    if file_size() or public_key_file().exists():
+        raise ZoneBroken(
+            "The row of the audit log's key is missing in the database. Restore the site from a backup. Without a backup, move the files in "
+            f"{folder} to a place where auditors find them, and run this again: the log gets a new key, and its checkpoints begin with number 1."
+        )
+    file_make()
+    key = key_make(now=now)
+    if key is None:
+        raise ZoneMissing
+    public_key_write(key)
+    return key
 
 
 def _refuse_needless(findings: list[Finding]) -> None:

@@ -25,7 +25,7 @@ from pki.core.errors import CheckpointMalformed, PKIError
 from pki.evidence.events import Place, canonical
 
 ALGORITHM = "Ed25519"
-LARGEST_LINE = 8000  # characters
+LARGEST_LINE = 16_000  # characters; the longest reason with the longest findings has about 13 600
 DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -88,10 +88,13 @@ class Checkpoint:
 
 
 def signed(checkpoint: Checkpoint, private_key: Ed25519PrivateKey) -> str:
-    """The checkpoint as one line without a line break. The same checkpoint and key give the same line."""
+    """The checkpoint as one line without a line break. The same checkpoint and key give the same line. Raises: PKIError if nobody could read it."""
     header = {"alg": ALGORITHM, "kid": key_id(private_key.public_key())}
     key = OKPKey(private_key, private_key)
-    return jws.serialize_compact(header, canonical(_payload(checkpoint)), key, registry=_registry())
+    line = jws.serialize_compact(header, canonical(_payload(checkpoint)), key, registry=_registry())
+    if len(line) > LARGEST_LINE:
+        raise PKIError(f"The checkpoint would have {len(line)} characters, and the most is {LARGEST_LINE}. Give a shorter reason.")
+    return line
 
 
 def opened(line: str, public_key: Ed25519PublicKey) -> Checkpoint:

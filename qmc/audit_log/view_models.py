@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from attention.work import periodic_work
 from audit.actors import Actor
+from audit.checkpoints.models import GAP_ACCEPTED
 from audit.event_lines import words_of
 from audit.listing import MOST_EXAMINED, EventFilter, events_page, name_of
 from audit.models import Checkpoint, CheckpointKey, Event, Finding, Segment
@@ -27,7 +28,6 @@ from web.lists.listed import Filtered
 from web.words import counted
 
 LOOK_EVERY_S = 2
-GAP_ACCEPTED = "audit.gap_accepted"
 TOKEN = "people.apitoken"  # noqa: S105  (the type of an object)
 
 

@@ -430,6 +430,14 @@ def test_an_older_database_beside_a_newer_file_is_found_with_its_times(zone: Tru
     assert (checkpoint.number, verify() > 0, Finding.objects.count()) == (3, True, 0)
 
 
+def test_a_newer_file_of_checkpoints_is_kept_beside_the_restored_one(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
+    content, file = backed_up(tmp_path), tmp_path / "restored/audit/checkpoints"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"newer\n")
+    put_back(content, tmp_path / "restored", settings)
+    assert [path.read_bytes() for path in file.parent.glob("checkpoints.*")] == [b"newer\n"]
+
+
 def test_a_backup_without_the_key_of_its_checkpoints_is_refused(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
     content = backed_up(tmp_path)
     members = {name: member for name, member in content.members.items() if name != "audit/private-key.pem"}

@@ -255,6 +255,7 @@ def of_checkpoints(middle: int, older_number: int, last: int) -> dict[str, Calla
         "table deleted": no_rows,
         "row deleted": partial(execute, "DELETE FROM audit_checkpoint WHERE number = 2"),
         "key deleted": no_key,
+        "key, checkpoints and file deleted": several(no_rows, no_key, lambda: checkpoint_file().unlink()),
     }
 
 
@@ -268,7 +269,9 @@ def of_gaps(middle: int, older_number: int) -> dict[str, Callable[[], Any]]:
         "recomputed, accepted": several(partial(edit_and_recompute, middle), accept),
         "edited, accepted": several(partial(edit, middle), accept),
         "file lost, accepted": several(lambda: checkpoint_file().unlink(), accept),
-        "everything deleted, accepted": several(no_events, no_head, no_rows, no_key, accept),
+        "emptied with head and checkpoints, accepted": several(no_events, no_head, no_rows, accept),
+        "key deleted, accepted": several(no_key, accept),
+        "key deleted, files moved, accepted": several(no_key, files_moved, accept),
     }
 
 
@@ -278,6 +281,11 @@ def sign() -> None:
 
 def cut_last_three() -> None:
     cut(Head.objects.get().sequence - 3, with_head=True)
+
+
+def files_moved() -> None:
+    for path in (checkpoint_file(), public_key_file()):
+        path.unlink()
 
 
 def accept() -> None:

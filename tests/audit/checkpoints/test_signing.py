@@ -14,10 +14,10 @@ from agent.files import InUse
 from attention.needs import Look
 from audit.actors import SYSTEM
 from audit.checkpoints import file, look, services
-from audit.checkpoints.file import checkpoint_file, file_held, file_lines, line_append
+from audit.checkpoints.file import checkpoint_file, file_held, file_lines, line_append, public_key_file
 from audit.checkpoints.key import public_key_known
 from audit.checkpoints.look import log_verify
-from audit.checkpoints.services import CheckpointRefused, checkpoint_is_due, checkpoint_sign
+from audit.checkpoints.services import CheckpointRefused, audit_gap_accept, checkpoint_is_due, checkpoint_sign
 from audit.models import Checkpoint, CheckpointKey, Finding, Head
 from audit.record import record
 from audit.tasks import check
@@ -26,6 +26,7 @@ from certs.models import TrustZone
 from certs.roots.passphrase import root_passphrase_rotate
 from jobs.models import PeriodicWork
 from nodes.models import Node
+from pki.core.errors import PKIError
 from pki.evidence.checkpoints import Checkpoint as Statement
 from pki.evidence.checkpoints import chain_of, public_key_from
 from qmc.audit_log.attention import needs
@@ -266,6 +267,50 @@ def test_a_log_that_was_put_back_is_signed_again(signed: int) -> None:
     execute("update audit_event set actor = 'system' where actor = 'eve'")
     assert checkpoint_sign(now=LATER) is not None
     assert not Finding.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_first_start_killed_before_the_public_key_is_continued(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed(monkeypatch, services, "public_key_write", 1, "before")
+    assert checkpoint_sign(now=LATER) is not None
+    assert public_key_file().read_text() == CheckpointKey.objects.get().public_key
+
+
+def test_a_reason_of_the_longest_characters_is_signed_and_read_again(signed: int) -> None:
+    checkpoint_file().unlink()
+    audit_gap_accept(actor=SYSTEM, reason="\N{GRINNING FACE}" * 500, now=LATER)
+    assert ([one.gap is not None for one in statements()], log_verify().findings) == ([False, True], [])
+
+
+def test_a_line_that_nobody_could_read_changes_nothing(signed: int) -> None:
+    checkpoint_file().unlink()
+    last = Head.objects.get().sequence
+    with pytest.raises(PKIError, match="Give a shorter reason"):
+        audit_gap_accept(actor=SYSTEM, reason="\N{GRINNING FACE}" * 5000, now=LATER)
+    assert (Head.objects.get().sequence, Checkpoint.objects.count(), checkpoint_file().exists()) == (last, 1, False)
+
+
+def test_another_machine_than_the_central_node_accepts_nothing(signed: int) -> None:
+    checkpoint_file().unlink()
+    Node.objects.update(is_central=False)
+    with pytest.raises(ZoneBroken, match="not the central node"):
+        audit_gap_accept(actor=SYSTEM, reason="Tried.", now=LATER)
+    assert not checkpoint_file().exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_gap_that_could_not_be_written_to_the_file_is_kept(signed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint_file().unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(file, "replace", lambda *_, **__: os.open("/dev/full/none", os.O_RDONLY))
+        with pytest.raises(OSError, match="directory"):
+            audit_gap_accept(actor=SYSTEM, reason="The first time.", now=LATER)
+    write()
+    with pytest.raises(CheckpointRefused, match="The file of checkpoints is missing"):
+        checkpoint_sign(now=LATER)
+    audit_gap_accept(actor=SYSTEM, reason="The second time.", now=LATER)
+    assert [one.gap.reason.partition(".")[0] for one in statements() if one.gap] == ["The first time", "The second time"]
+    assert log_verify().findings == []
 
 
 def test_consumers_get_each_checkpoint(signed: int, monkeypatch: pytest.MonkeyPatch) -> None:

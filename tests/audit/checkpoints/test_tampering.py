@@ -46,6 +46,7 @@ NAMED: dict[str, list[str]] = {
     "table deleted": ["table-differs 1 checkpoints"],
     "row deleted": ["table-differs 2 2"],
     "key deleted": ["table-differs 1 checkpoints"],
+    "key, checkpoints and file deleted": ["file-missing 1 0"],
     "older database, accepted, then cut": ["cut older+3 older+5"],
 }
 # Case → a part of what is printed. Nothing is found.
@@ -54,11 +55,13 @@ WHOLE = {
     "clock set back": "The audit log is whole.",
     "older database, accepted": "Tried on purpose. Found: The database was replaced by an older one: events {older} to {signed} are missing (from ",
     "recomputed, accepted": "up to event {last}, the log differs from what was signed before. Reason: Tried on purpose. Found: The audit log was computed anew from event {older} on",
+    "key deleted, files moved, accepted": "Reason: Tried on purpose. Found: The table of checkpoints differs from the file",
     "file lost, accepted": "Tried on purpose. Found: The file of checkpoints is missing.",
-    "everything deleted, accepted": "events 1 to {signed} of that time are lost. Reason: Tried on purpose. Found: The audit log was emptied",
+    "emptied with head and checkpoints, accepted": "events 1 to {signed} of that time are lost. Reason: Tried on purpose. Found: The audit log was emptied",
 }
 REFUSED = {
     "nothing to accept": "There is no gap to accept.",
+    "key deleted, accepted": "The row of the audit log's key is missing in the database. Restore the site from a backup.",
     "edited, accepted": "A gap would not change what was found in the log itself: Event {middle} was changed after being written.",
 }
 Results = dict[str, Any]
