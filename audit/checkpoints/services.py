@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from audit.actors import Actor
 from audit.chain import last_place
@@ -14,7 +15,7 @@ from audit.checkpoints.key import key_found, key_make, private_key, public_key_k
 from audit.checkpoints.look import MOST_AT_ONCE, Extended, extension, findings_record, log_verify
 from audit.checkpoints.models import GAP_ACCEPTED
 from audit.models import Checkpoint as Row
-from audit.models import CheckpointKey, Head
+from audit.models import CheckpointKey, Event, Head
 from audit.models import Finding as Found
 from audit.record import record
 from pki.evidence.checkpoints import Checkpoint, Gap, Removed, line_digest, public_key_from, signed
@@ -26,6 +27,7 @@ PERMISSION = "audit.accept_gap"
 IN_THE_LOG = {FindingKind.EDITED, FindingKind.REORDERED, FindingKind.INSERTED, FindingKind.REMOVED}  # no signature makes these whole
 SAID = 3  # findings, in the signed line
 EACH, LOOK_AGAIN = timedelta(minutes=1), timedelta(hours=1)
+PATIENCE_TO_SIGN = timedelta(minutes=10)
 Consumer = Callable[[Row], None]
 _consumers: list[Consumer] = []
 
@@ -77,6 +79,13 @@ def checkpoint_is_due(*, now: datetime) -> bool:
     """Whether the last checkpoint is older than a minute, was dated by a clock that was ahead, or leaves so many events that more wait."""
     last = Row.objects.signed().last()
     return last is None or not now - EACH < last.at <= now or last_place().sequence - last.sequence >= MOST_AT_ONCE
+
+
+def unsigned_after(*, now: datetime) -> int | None:
+    """The last signed event if the next one waits for longer than `PATIENCE_TO_SIGN`; None if none does, or before the first checkpoint."""
+    following = Event.objects.filter(sequence=OuterRef("sequence") + 1, at__lt=now - PATIENCE_TO_SIGN)
+    last = Row.objects.signed().values_list("sequence", Exists(following)).last()
+    return last[0] if last and last[1] else None
 
 
 def _key_ensure(*, now: datetime) -> CheckpointKey | None:

@@ -8,8 +8,8 @@ from datetime import datetime
 from django.apps import apps
 from django.db.models import Max, Min
 from django.urls import reverse
+from django.utils import timezone
 
-from attention.work import periodic_work
 from audit.actors import Actor
 from audit.checkpoints.models import GAP_ACCEPTED
 from audit.event_lines import words_of
@@ -20,8 +20,8 @@ from audit.reasons import may_read_reasons
 from audit.request import CredentialKind
 from audit.retention.services import MOST_SEGMENTS, not_removable
 from audit.retention.states import SegmentStatus
-from audit.tasks import CHECK
 from jobs.models import Job
+from qmc.audit_log.attention import REMEDY, UNSIGNED_REMEDY, unsigned_cause
 from qmc.audit_log.detail_words import REASON, detail_lines
 from web.lists.filters import as_uuid
 from web.lists.listed import Filtered
@@ -79,6 +79,10 @@ class LogStatus:
     has_key: bool
     gaps: int
     removed_up_to: int | None
+
+    @property
+    def remedy(self) -> str:
+        return REMEDY if self.findings else UNSIGNED_REMEDY
 
     @property
     def state(self) -> str:
@@ -144,11 +148,11 @@ def _pages(events: Iterable[Event]) -> dict[uuid.UUID, ObjectPage]:
 
 def log_status() -> LogStatus:
     """What the cards above the log show."""
-    look, gaps = periodic_work().get(CHECK), Event.objects.filter(action=GAP_ACCEPTED).count()
+    gaps = Event.objects.filter(action=GAP_ACCEPTED).count()
     texts = list(dict.fromkeys(Finding.objects.values_list("text", flat=True)))
     last = Checkpoint.objects.signed().last()
     removed = Segment.objects.filter(status=SegmentStatus.REMOVED).aggregate(last=Max("last"))["last"]
-    return LogStatus(texts, look.last_error if look else "", last, CheckpointKey.objects.exists(), gaps, removed)
+    return LogStatus(texts, unsigned_cause(now=timezone.now()), last, CheckpointKey.objects.exists(), gaps, removed)
 
 
 def audit_page(wanted: EventFilter, *, before: int | None, size: int, actor: Actor) -> AuditPage:

@@ -358,6 +358,18 @@ def test_the_need_and_the_api_say_what_was_found_and_up_to_where_the_log_is_sign
     assert (found["state"], found["last_event"], len(found["findings"])) == ("changed", 0, 1)
 
 
+def test_events_that_no_worker_signs_are_a_need_after_ten_minutes(signed: int) -> None:
+    write(now=LATER)
+    assert list(needs(Look(LATER + timedelta(minutes=9)))) == []
+    (need,) = needs(Look(LATER + timedelta(minutes=11)))
+    assert (need.code, need.text) == (
+        "audit-log-unsigned",
+        f"The events after {signed} are older than 10 minutes, and no worker has signed them.",
+    )
+    checkpoint_sign(now=LATER)
+    assert list(needs(Look(LATER + timedelta(minutes=11)))) == []
+
+
 def test_a_worker_that_cannot_sign_is_a_need_and_one_that_finds_a_change_is_no_error(signed: int, settings) -> None:
     passphrase = settings.ROOT_PASSPHRASE_FILE.read_bytes()
     settings.ROOT_PASSPHRASE_FILE.write_bytes(b"another one")

@@ -287,11 +287,11 @@ def test_the_cards_say_whether_the_log_is_evidence(reader: Client, node: Node) -
     Segment.objects.create(first=1, last=20, since=NOW, until=NOW, status="removed", created_at=NOW)
     assert "events up to 20 were removed from the database, and are in files" in cards(reader)
     PeriodicWork.objects.create(name=CHECK, lease_until=NOW, last_error="OSError: the disk is full")
-    assert "could not be signed" in cards(reader)
+    assert "The last checkpoint could not be signed: the disk is full" in cards(reader)
     for look in Finding.Look:
         Finding.objects.create(look=look, kind="cut", first=42, last=50, text="The log ends at event 41.", at=NOW)
     page = cards(reader)
-    assert ("The log changed 1 finding" in page, "The log ends at event 41." in page) == (True, True)
+    assert ("The log changed 1 finding" in page, "The log ends at event 41." in page, "accept_audit_gap" in page) == (True, True, True)
 
 
 def exported(client: Client, query: str = "", **fields: object) -> tuple[int, list[str]]:
