@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
+from django.db import transaction
+
 from audit.chain import events_after, head_place
 from audit.checkpoints.copies import Copies
 from audit.checkpoints.file import checkpoint_file, file_end, file_size
 from audit.checkpoints.key import key_found, public_key_known
+from audit.checkpoints.models import GAP_ACCEPTED
 from audit.models import Checkpoint as Row
-from audit.models import CheckpointKey, Event
+from audit.models import CheckpointKey, Event, Head
 from audit.models import Finding as Found
 from pki.core.errors import CheckpointMalformed
 from pki.evidence.checkpoints import Checkpoint, chain_of, public_key_from
@@ -133,7 +136,7 @@ def _is_there(last: Checkpoint | None) -> bool:
 
 
 def log_extended() -> Extended | list[Finding]:
-    """`extension` for who only asks. Without a key, nothing was signed. Raises: PKIError, OSError."""
+    """`extension` for a caller that signs nothing. Without a key, nothing was signed. Raises: PKIError, OSError."""
     key = key_found()
     return extension(key) if key else []
 
@@ -145,3 +148,18 @@ def findings_record(look: Found.Look, findings: list[Finding], *, now: datetime)
         before.delete()
         facts = [{name: getattr(found, name) for name in ("kind", "first", "last", "since", "until", "text")} for found in findings]
         Found.objects.bulk_create(Found(look=look, at=now, **fact) for fact in facts)
+
+
+def log_look(progress: Callable[[int], None] = lambda verified: None, *, now: datetime) -> Verified:
+    """Verify everything and keep what was found. If a gap was accepted meanwhile, it reads again. Raises: PKIError, OSError."""
+    while True:
+        accepted, verified = _last_gap(), log_verify(progress)
+        with transaction.atomic():
+            Head.objects.select_for_update().filter(pk=1).first()  # nobody accepts a gap until the findings are committed
+            if _last_gap() == accepted:
+                findings_record(Found.Look.WHOLE, verified.findings, now=now)
+                return verified
+
+
+def _last_gap() -> int | None:
+    return Event.objects.filter(action=GAP_ACCEPTED).values_list("sequence", flat=True).first()

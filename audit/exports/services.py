@@ -5,11 +5,14 @@ from dataclasses import asdict
 from datetime import datetime
 
 from audit.actors import Actor
-from audit.exports.ranges import ClosedRange, log_key, range_closed
+from audit.checkpoints.services import IN_THE_LOG
+from audit.exports.ranges import ClosedRange, NotProved, log_key, range_closed
 from audit.listing import EventFilter, events_page
 from audit.models import Event
+from audit.models import Finding as Found
 from audit.reasons import PERMISSION as REASONS
 from audit.record import record
+from pki.core.commands import QMC
 
 PERMISSION = "audit.view_event"  # with that of reasons, which the files have
 BATCH = 1000
@@ -22,6 +25,10 @@ def range_export(*, actor: Actor, first: int, last: int | None = None, now: date
     """
     actor.require(PERMISSION)
     actor.require(REASONS)
+    if Found.objects.exclude(kind__in=IN_THE_LOG).exists():
+        raise NotProved(
+            f"The audit log does not fit its checkpoints, so no file proves it now. Run `{QMC} verify_audit` on the central node: it names what was done."
+        )
     found = range_closed(first, last)
     detail = {"first": found.header.first, "last": found.header.last}
     record(actor=actor, action="audit.exported", target=log_key(), detail=detail, now=now)

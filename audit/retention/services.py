@@ -23,7 +23,7 @@ _readers: list[Reader] = []
 
 
 class RetentionRefused(Exception):
-    """The log is not removed in this way. The text says why, and what to do."""
+    """These events are not written to files or removed. The text says why, and what to do."""
 
 
 class StaleSegment(Exception):

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from audit.checkpoints.file import checkpoint_file, public_key_file
 from audit.checkpoints.key import zone_here
-from audit.checkpoints.look import Verified, findings_record, log_verify
-from audit.models import CheckpointKey, Finding
+from audit.checkpoints.look import Verified, log_look
+from audit.models import CheckpointKey
 from audit.verify import main as file_verify
 from pki.core.clocks import stamp
 from pki.core.errors import PKIError
@@ -35,12 +35,11 @@ class Command(BaseCommand):
         try:
             if CheckpointKey.objects.exists() and not checkpoint_file().exists() and zone_here() is None:
                 raise CommandError("The checkpoints are in a file on the central node. Run this there.")
-            verified = log_verify(self._progress)
+            verified = log_look(self._progress, now=timezone.now())
         except OSError as exc:
             raise CommandError(f"{exc.filename} cannot be read: {exc.strerror}. Run this with the account of the workers.") from exc
         except (TrustZoneError, PKIError) as exc:
             raise CommandError(str(exc)) from exc
-        findings_record(Finding.Look.WHOLE, verified.findings, now=timezone.now())
         self.stdout.write("\n".join(_lines(verified)))
         if verified.findings:
             raise CommandError("\n".join(found.text for found in verified.findings))

@@ -344,6 +344,21 @@ def test_a_change_before_the_last_checkpoint_is_found_within_a_day(signed: int) 
     assert not Finding.objects.exists()
 
 
+def test_what_was_found_before_a_gap_was_accepted_is_not_kept(signed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = look.log_verify, count()
+
+    def verified(*arguments: Callable[[int], None]) -> look.Verified:
+        found = real(*arguments)
+        if not next(calls):
+            audit_gap_accept(actor=SYSTEM, reason="Lost on purpose.", now=LATER)
+        return found
+
+    checkpoint_file().unlink()
+    monkeypatch.setattr(look, "log_verify", verified)
+    look_at_all()
+    assert (next(calls), Finding.objects.count()) == (2, 0)
+
+
 def test_the_need_and_the_api_say_what_was_found_and_up_to_where_the_log_is_signed(signed: int) -> None:
     client = administrator()
     assert list(needs(Look(NOW))) == []

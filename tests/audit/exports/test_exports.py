@@ -19,7 +19,7 @@ from audit.actors import SYSTEM, Actor
 from audit.chain import last_place
 from audit.checkpoints.services import audit_gap_accept, checkpoint_sign
 from audit.exports import ranges
-from audit.models import Checkpoint, CheckpointKey, Event
+from audit.models import Checkpoint, CheckpointKey, Event, Finding
 from audit.record import record
 from certs.models import TrustZone
 from people.roles.groups import role_give
@@ -128,6 +128,12 @@ def test_a_range_that_nothing_proves_is_refused(query: str, why: str, ends: list
         "not-signed",
         True,
     )
+
+
+@pytest.mark.parametrize(("kind", "status"), [("table-differs", 409), ("recomputed", 409), ("edited", 200)])
+def test_no_range_is_exported_while_its_checkpoints_may_be_forged(kind: str, status: int, ends: list[int], auditor: Client) -> None:
+    Finding.objects.create(look="whole", kind=kind, first=1, last=1, text="Found.", at=timezone.now())
+    assert auditor.get(f"{PATH}?from=1", secure=True).status_code == status
 
 
 def test_before_the_first_checkpoint_nothing_is_exported(auditor: Client) -> None:
