@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.db.models import Max
 
 from audit.models import Event, Head
+from audit.reading import events_read
 from pki.evidence.events import Place
 
 BATCH = 2000
@@ -12,8 +13,10 @@ BATCH = 2000
 
 def events_after(sequence: int) -> Iterator[Event]:
     """The events after this one, in batches. Others may write meanwhile: it goes on to the last one that is there then."""
-    while batch := list(Event.objects.filter(sequence__gt=sequence).order_by("sequence")[:BATCH]):
+    while batch := events_read(Event.objects.filter(sequence__gt=sequence).order_by("sequence")[:BATCH]):
         yield from batch
+        if batch[-1].sequence <= sequence:  # SQLite takes a text as a number, and sorts it after all numbers
+            return
         sequence = batch[-1].sequence
 
 

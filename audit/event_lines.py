@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from audit.listing import without_index
 from audit.models import Event, EventQuerySet
+from audit.reading import events_shown
 
 LINES = 30  # on the page of a node or an export; the history page shows all
 
@@ -72,9 +73,9 @@ def history_of(target: uuid.UUID, own: "QuerySet[Any]", *, before: int | None, l
     return History([line(event, kinds.get(event.target_id, "")) for event in shown], shown[-1].sequence if len(found) > lines else None)
 
 
-def _newest(events: EventQuerySet, before: int | None, lines: int) -> EventQuerySet:
+def _newest(events: EventQuerySet, before: int | None, lines: int) -> list[Event]:
     """One more than `lines`, which says whether there are older ones."""
-    return (events.filter(sequence__lt=before) if before else events)[: lines + 1]
+    return events_shown((events.filter(sequence__lt=before) if before else events)[: lines + 1])
 
 
 def line(event: Event, kind: str = "") -> Line:

@@ -15,6 +15,7 @@ from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import Exact, GreaterThanOrEqual, IContains, LessThan
 
 from audit.models import Event, EventQuerySet
+from audit.reading import events_shown
 
 # One page examines at most this many events for conditions that have no index, which takes less than 0.1 s.
 MOST_EXAMINED = 20_000
@@ -65,7 +66,7 @@ def events_page(wanted: EventFilter, *, before: int | None = None, size: int) ->
         examined += [Exact(without_index(other), value) for other, value in indexed.items() if other != name]
         indexed = {name: indexed[name]} if name else {}
     found = within.filter(*examined, **indexed)
-    rows = list((found.filter(sequence__gte=last) if last else found).order_by("-sequence")[: size + 1])
+    rows = events_shown((found.filter(sequence__gte=last) if last else found).order_by("-sequence")[: size + 1])
     return EventPage(rows[:size], rows[size - 1].sequence if len(rows) > size else last)
 
 

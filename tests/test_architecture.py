@@ -62,7 +62,7 @@ ROOMS = {
 NEVER_ON_A_NODE = "pki.issuing"
 SHARED = {"models", "states", "errors", "words", "fields", "jobs", "settings", "installation"}
 # Of the audit log, its rooms also share what writes and reads events.
-SHARED_OF = {"audit": {"actors", "chain", "event_lines", "listing", "reasons", "record", "request"}}
+SHARED_OF = {"audit": {"actors", "chain", "event_lines", "listing", "reading", "reasons", "record", "request"}}
 PROBE = """import importlib, pkgutil, sys, pki as core
 for m in pkgutil.walk_packages(core.__path__, "pki."): importlib.import_module(m.name)
 print(*sorted({"django", "rest_framework", "celery", "qmc"} & set(sys.modules)))"""

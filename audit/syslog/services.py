@@ -14,6 +14,7 @@ from django.utils import timezone
 from audit.actors import SYSTEM
 from audit.exports.ranges import fitting
 from audit.models import Checkpoint, Event
+from audit.reading import events_shown
 from audit.retention.services import readers_register
 from audit.syslog.messages import checkpoint_message, event_message, framed
 from audit.syslog.models import SyslogReceiver
@@ -63,7 +64,7 @@ def batch_after(receiver: SyslogReceiver, *, most: int) -> Batch | None:
     """At most `most` events that the receiver has not taken, and as many checkpoints of events that it then has. None if there is nothing to send."""
     parts: list[bytes] = []
     size, place, number = 0, _place(receiver), receiver.checkpoint
-    for event in Event.objects.filter(sequence__gt=place.sequence).order_by("sequence")[:most]:
+    for event in events_shown(Event.objects.filter(sequence__gt=place.sequence).order_by("sequence")[:most]):
         parts.append(framed(event_message(event)))
         size, place = size + len(parts[-1]), Place(event.sequence, event.digest)
         if size >= LARGEST:

@@ -205,7 +205,8 @@ def _since(node: Node) -> Since | None:
 
 def node_page(node: Node, *, actor: Actor, now: datetime) -> NodePage:
     """The page of a node, with the sections that rooms have registered."""
-    state, last, found = NodeState(node.state), Event.objects.for_target(node.pk).first(), sections_of(node, actor=actor, now=now)
+    state, found = NodeState(node.state), sections_of(node, actor=actor, now=now)
+    last = Event.objects.for_target(node.pk).only("sequence").first()
     renewing, reads = any(section.under_way for section in found), may_read_reasons(actor)
     present = state != NodeState.DECOMMISSIONED
     # The page is drawn again when something has changed, and every 20 s so that its times stay correct.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from pki.core import clocks
 from pki.evidence.anchors import Anchors
@@ -93,6 +94,14 @@ def examined(
     return walk.findings()
 
 
+def _digest(event: EventContent, **place: Any) -> str | None:
+    """The digest of an event at another place; None if the event has a value that the product never writes, so that it fits nowhere."""
+    try:
+        return digest_of(event, **place)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None
+
+
 @dataclass(frozen=True)
 class _Edited:
     """An event that does not fit its place, where an event with this digest was written after one with the digest `before`."""
@@ -104,9 +113,9 @@ class _Edited:
 
     def belongs_to(self, other: "_Edited") -> bool:
         """Whether it was written in the place of `other`."""
-        if digest_of(self.event, sequence=other.number, previous=other.before) == other.digest:
+        if _digest(self.event, sequence=other.number, previous=other.before) == other.digest:
             return True
-        return digest_of(self.event, sequence=other.number) == self.event.digest
+        return _digest(self.event, sequence=other.number) == self.event.digest
 
 
 def _with_following(events: Iterable[EventContent]) -> Iterator[tuple[EventContent, EventContent | None]]:
@@ -229,7 +238,7 @@ class _Walk:
         return True
 
     def _is_written_as(self, event: EventContent, number: int) -> bool:
-        return digest_of(event, sequence=number) == event.digest
+        return _digest(event, sequence=number) == event.digest
 
     def _reach(self, place: Place, *, certain: bool = True, at: datetime | None = None) -> None:
         self.place, self.certain = place, certain

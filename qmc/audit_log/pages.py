@@ -2,13 +2,14 @@
 
 import uuid
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from audit.exports.ranges import NotProved
 from audit.models import CheckpointKey, Event, Segment
+from audit.reading import events_shown
 from audit.reasons import PERMISSION as REASONS
 from audit.retention.services import KEPT, RetentionRefused, StaleSegment, segment_remove, segments_close, segments_planned
 from audit.retention.services import PERMISSION as REMOVE
@@ -65,7 +66,10 @@ def public_key(request: PageRequest, name: str = "audit-log-public-key.pem") -> 
 @page(PERMISSION)
 def event_detail(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     """One event: a page, or the part of it that unfolds in the list."""
-    shown = event_page(get_object_or_404(Event, pk=pk), actor=request.actor)
+    found = events_shown(Event.objects.filter(pk=pk))
+    if not found:
+        raise Http404
+    shown = event_page(found[0], actor=request.actor)
     template = "qmc/audit_log/facts.html" if request.htmx else "qmc/audit_log/event.html"
     return render(request, template, {"page": shown, "now": timezone.now()})
 

@@ -16,6 +16,7 @@ from audit.event_lines import words_of
 from audit.listing import MOST_EXAMINED, EventFilter, events_page, name_of
 from audit.models import Checkpoint, CheckpointKey, Event, Finding, Segment
 from audit.object_pages import ObjectPage, object_pages
+from audit.reading import events_shown
 from audit.reasons import may_read_reasons
 from audit.request import CredentialKind
 from audit.retention.services import MOST_SEGMENTS, not_removable
@@ -161,7 +162,7 @@ def audit_page(wanted: EventFilter, *, before: int | None, size: int, actor: Act
     pages, reads = _pages(found.rows), may_read_reasons(actor)
     rows = [_row(event, pages, reads=reads) for event in found.rows]
     searched = found.before if len(rows) < size else None
-    back_to = Event.objects.filter(sequence=searched).values_list("at", flat=True).first() if searched else None
+    back_to = next((event.at for event in events_shown(Event.objects.filter(sequence=searched))), None) if searched else None
     title, subtitle, target = "Audit log", "Who did what, to which object, when, and from where", Link("")
     if key := as_uuid(wanted.target):
         name = rows[0].target.text if rows else name_of(key) or "an unknown object"

@@ -60,6 +60,17 @@ CHANGES |= {
     "a credential reset": ("update audit_event set credential = '' where sequence = 5", "edited 5 5"),
     "another credential": ("update audit_event set credential = 'token 5e55' where sequence = 5", "edited 5 5"),
     "a credential of an event without one": ("update audit_event set credential = 'session 5e55' where sequence = 4", "edited 4 4"),
+    "a time that is none": ("update audit_event set at = 'never' where sequence = 3", "edited 3 3"),
+    "an object that is none": ("update audit_event set target_id = 'zz' where sequence = 3", "edited 3 3"),
+    "a text that is none": ("update audit_event set actor = cast(x'ff' as text) where sequence = 3", "edited 3 3"),
+    "a number that no JSON has": ("update audit_event set detail = '{\"a\": 1e400}' where sequence = 3", "edited 3 3"),
+    "a number that is too long": (f"update audit_event set detail = '{5000 * '1'}' where sequence = 3", "edited 3 3"),
+    "a detail that is too deep": (f"update audit_event set detail = '{2000 * '['}{2000 * ']'}' where sequence = 3", "edited 3 3"),
+    "the last time is none": ("update audit_event set at = 'never' where sequence = 5", "edited 5 5"),
+    "a sequence number that is none": (
+        "insert into audit_event select hex(randomblob(16)), 'six', at, actor, action, target_type, target_id, target_label, detail, digest, digest, outcome, request_id, address, credential from audit_event where sequence = 5",
+        "inserted 0 0",
+    ),
     "no head": ("delete from audit_head", "edited 5 5"),
     "another head": ("update audit_head set digest = 'x'", "edited 5 5"),
 }

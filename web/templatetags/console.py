@@ -102,7 +102,7 @@ def version() -> str:
 @cache
 def badge(state: str) -> SafeString:
     """A state as color, word and icon."""
-    state_label, color, drawing = LOOKS[str(state)]
+    state_label, color, drawing = LOOKS.get(str(state), (state, "grey", "circle-dashed"))  # a stored word can be one of another version
     return format_html('<span class="state state-{}">{}<span>{}</span></span>', color, icon(drawing), state_label)
 
 

@@ -200,6 +200,16 @@ def remove_and_renumber(sequence: int) -> None:
     renumber(sequence + 1, -1)
 
 
+def time_unreadable(sequence: int) -> None:
+    """A time that Python does not have, on SQLite none at all."""
+    execute("UPDATE audit_event SET at = %s WHERE sequence = %s", "infinity" if connection.vendor == "postgresql" else "never", sequence)
+
+
+def detail_unreadable(sequence: int) -> None:
+    """A number with more digits than Python reads, or that no JSON can have."""
+    execute("UPDATE audit_event SET detail = %s WHERE sequence = %s", '{"a": 1e5000}', sequence)
+
+
 def edit_with_digest(sequence: int) -> None:
     edit(sequence)
     execute("UPDATE audit_event SET digest = %s WHERE sequence = %s", digest_of(Event.objects.get(sequence=sequence)), sequence)
@@ -227,6 +237,9 @@ def of_events(middle: int, last: int) -> dict[str, Callable[[], Any]]:
         "emptied, head and checkpoints deleted": several(no_events, no_head, no_rows),
         "edited": partial(edit, middle),
         "edited among what is not signed": partial(edit, last - 3),
+        "time unreadable": partial(time_unreadable, middle),
+        "detail unreadable": partial(detail_unreadable, middle),
+        "detail unreadable among what is not signed": partial(detail_unreadable, last - 3),
         "edited with its own digest": partial(edit_with_digest, middle),
         "reordered": partial(swap, middle),
         "inserted": partial(insert_and_renumber, middle),
@@ -267,6 +280,7 @@ def of_gaps(middle: int, older_number: int) -> dict[str, Callable[[], Any]]:
         "older database, accepted": several(restored, accept),
         "older database, accepted, then cut": several(restored, accept, partial(write, 5), sign, cut_last_three),
         "recomputed, accepted": several(partial(edit_and_recompute, middle), accept),
+        "time unreadable, accepted": several(partial(time_unreadable, middle), accept),
         "edited, accepted": several(partial(edit, middle), accept),
         "file lost, accepted": several(lambda: checkpoint_file().unlink(), accept),
         "emptied with head and checkpoints, accepted": several(no_events, no_head, no_rows, accept),

@@ -24,6 +24,9 @@ NAMED: dict[str, list[str]] = {
     "emptied, head and checkpoints deleted": ["emptied 1 signed", "table-differs 1 checkpoints"],
     "edited": ["edited middle middle"],
     "edited among what is not signed": ["edited last-3 last-3"],
+    "time unreadable": ["edited middle middle"],
+    "detail unreadable": ["edited middle middle"],
+    "detail unreadable among what is not signed": ["edited last-3 last-3"],
     "edited with its own digest": ["edited middle middle"],
     "reordered": ["reordered middle middle+1"],
     "inserted": ["inserted middle middle"],
@@ -62,6 +65,7 @@ WHOLE = {
 REFUSED = {
     "nothing to accept": "There is no gap to accept.",
     "key deleted, accepted": "The row of the audit log's key is missing in the database. Restore the site from a backup.",
+    "time unreadable, accepted": "A gap would not change what was found in the log itself: Event {middle} was changed after being written.",
     "edited, accepted": "A gap would not change what was found in the log itself: Event {middle} was changed after being written.",
 }
 Results = dict[str, Any]

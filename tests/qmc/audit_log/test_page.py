@@ -356,3 +356,35 @@ def test_each_object_leads_to_its_history(reader: Client, site_directory: Path) 
         "/alerts/rules/": "action=rules.changed",
     }.items():  # fmt: skip
         assert f'href="/audit/?{query}"' in shown(reader, path), path
+
+
+FORGED = {
+    "a list": "detail = '[1]'",
+    "null": "detail = 'null'",
+    "a text": "detail = '\"x\"'",
+    "half a character": 'detail = \'{"count": "\\ud800"}\'',
+    "a number that no JSON has": "detail = '{\"count\": 1e400}'",
+    "a number that is too long": f"detail = '{5000 * '1'}'",
+    "a detail that is very deep": f"detail = '{400 * '['}{400 * ']'}'",
+    "an unknown outcome": "outcome = 'odd'",
+    "no time": "at = 'never'",
+    "a time that has no day in another time zone": "at = '9999-12-31 23:59:59'",
+    "an object that is none": "target_id = 'zz'",
+}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED.keys())
+def test_an_event_that_sql_alone_changed_breaks_no_page_and_no_file(forged: str, reader: Client, node: Node) -> None:
+    CheckpointKey.objects.create(zone=uuid.uuid4(), public_key="", created_at=NOW)
+    event = write(node, 7)
+    write(node, 8)
+    with connection.cursor() as cursor:
+        cursor.execute(f"update audit_event set {forged} where sequence = {event.sequence}")
+    assert 8 in counts(shown(reader))
+    shown(reader, f"{PATH}{event.pk}/")
+    shown(reader, f"/nodes/{node.pk}/history/")
+    answer = reader.get("/api/v1/audit/", secure=True)
+    assert [found["sequence"] for found in answer.json()["results"]][:2] == [event.sequence + 1, event.sequence]
+    for kind in ("csv", "jsonl"):
+        status, lines = exported(reader, format=kind)
+        assert (status, len(lines)) == (200, 5)  # CSV has names of columns, and each export is an event
