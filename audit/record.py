@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models, transaction
 
 from audit.actors import Actor
+from audit.chain import last_place
 from audit.models import Event, Head, Outcome
 from audit.request import address, credential, request_id
 from pki.evidence.events import digest_of
@@ -34,7 +35,10 @@ def record_each(
     The head row is locked until the caller's transaction ends, so that the order of the chain is the order of commits, whichever
     process writes (SQLite: the transaction itself is IMMEDIATE).
     """
-    head, _ = Head.objects.select_for_update().get_or_create(pk=1)
+    head, made = Head.objects.select_for_update().get_or_create(pk=1)
+    if made:  # the first event, or the row was deleted
+        last = last_place()
+        head.sequence, head.digest = last.sequence, last.digest
     events = []
     for target, detail in details:
         event = Event(

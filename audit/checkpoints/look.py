@@ -35,6 +35,11 @@ class Verified:
     decided: list[Checkpoint] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether there were too many findings to read all events."""
+        return any(found.kind == FindingKind.STOPPED for found in self.findings)
+
 
 def log_verify(progress: Callable[[int], None] = lambda verified: None) -> Verified:
     """Read every event, the file and the table. It trusts no mark. `progress` gets the number of verified events. Raises: PKIError, OSError."""
@@ -61,7 +66,7 @@ def log_verify(progress: Callable[[int], None] = lambda verified: None) -> Verif
     known = head if head.sequence else None  # the row can be deleted
     found = examined(events(), checkpoints(), head=known, head_after=head_place if known else None, table=table)
     if known is None and verified.events and not found:
-        found = [Finding(FindingKind.EDITED, verified.end, verified.end)]
+        found = [Finding(FindingKind.HEAD_DIFFERS, verified.end, verified.end)]
     verified.findings = [*found, *(copies.findings(found) if copies else _without_key())]
     return verified
 
@@ -107,7 +112,7 @@ def extension(key: CheckpointKey) -> Extended | list[Finding]:
         return [Finding(FindingKind.CUT, start.sequence, start.sequence)]
     head = head_place()
     if head.sequence < start.sequence:
-        return [Finding(FindingKind.EDITED, start.sequence, start.sequence)]
+        return [Finding(FindingKind.HEAD_DIFFERS, start.sequence, start.sequence)]
     events = list(islice(events_after(start.sequence), MOST_AT_ONCE))
     whole = len(events) < MOST_AT_ONCE
     found_in_log = examined(events, [], start=start, head=head if whole else None, head_after=head_place if whole else None)

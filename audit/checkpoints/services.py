@@ -24,7 +24,8 @@ from pki.evidence.findings import Finding, FindingKind
 from sealing.errors import ZoneBroken, ZoneMissing
 
 PERMISSION = "audit.accept_gap"
-IN_THE_LOG = {FindingKind.EDITED, FindingKind.REORDERED, FindingKind.INSERTED, FindingKind.REMOVED}  # no signature makes these whole
+# No signature makes these whole.
+IN_THE_LOG = {FindingKind.EDITED, FindingKind.REORDERED, FindingKind.INSERTED, FindingKind.REMOVED, FindingKind.STOPPED}
 SAID = 3  # findings, in the signed line
 EACH, LOOK_AGAIN = timedelta(minutes=1), timedelta(hours=1)
 PATIENCE_TO_SIGN = timedelta(minutes=10)

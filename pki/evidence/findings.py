@@ -31,6 +31,8 @@ class FindingKind(StrEnum):
     FILE_MISSING = "file-missing"
     FILE_CHANGED = "file-changed"
     TABLE_DIFFERS = "table-differs"
+    HEAD_DIFFERS = "head-differs"
+    STOPPED = "stopped"
 
 
 TEXTS = {
@@ -45,6 +47,8 @@ TEXTS = {
     FindingKind.FILE_MISSING: "The file of checkpoints is missing",
     FindingKind.FILE_CHANGED: "The file of checkpoints was changed at line {first}",
     FindingKind.TABLE_DIFFERS: "The table of checkpoints differs from the file, from checkpoint {first} on",
+    FindingKind.HEAD_DIFFERS: "The row with the end of the audit log is missing or wrong: it does not fit {events}",
+    FindingKind.STOPPED: f"Reading stopped after {MOST} findings, at event {{first}}: later events were not verified",
 }
 
 
@@ -81,7 +85,7 @@ def examined(
     head_after: Callable[[], Place] | None = None,
     table: Place | None = None,
 ) -> list[Finding]:
-    """The findings of a log, in the order of the events, at most about MOST. It reads the checkpoints first, and then each event once.
+    """The findings of a log, in the order of the events, at most about MOST, and then one of the kind STOPPED. It reads the checkpoints first, and then each event once.
 
     `start` is the place before the first event. By default, it is that of a whole log: its first event, or the first one that retention left.
     `head` is the row that has the end of the log, read before the events, and `head_after` reads it again: others may write meanwhile. A file has none.
@@ -157,6 +161,7 @@ class _Walk:
             self.at = event.at
             if len(self.found) >= MOST:
                 self.stopped = True
+                self._add(FindingKind.STOPPED, event.sequence, event.sequence)
                 return
 
     def _begin(self, event: EventContent) -> None:
@@ -270,7 +275,9 @@ class _Walk:
                 self._add(FindingKind.EMPTIED, max(end, self.anchors.removed) + 1, written)
             return
         known = self._fits_head(head, head_after) if not self.shift else True
-        if self.shift == 0 and head and head.sequence > end:
+        if self.shift == 0 and head and head.sequence > end and head.digest == self.place.digest:
+            self._add(FindingKind.HEAD_DIFFERS, end, end)
+        elif self.shift == 0 and head and head.sequence > end:
             self._add(FindingKind.CUT, end + 1, written, self.at, self.last_at)
             return
         left = self.differs if self.differs is not None else max(self.next, self.anchors.accepted)
@@ -290,8 +297,9 @@ class _Walk:
         if head_after.sequence < end.sequence or any(
             row.sequence == end.sequence and row.digest != end.digest for row in (head, head_after)
         ):
-            if self.differs is None:  # otherwise, the log was computed anew, and the row is right
-                self._add(FindingKind.EDITED, end.sequence, end.sequence)
+            is_edited = self.found and self.found[-1].kind == FindingKind.EDITED and self.found[-1].last == end.sequence
+            if self.differs is None and not is_edited:  # if the log was computed anew, the row is right
+                self._add(FindingKind.HEAD_DIFFERS, end.sequence, end.sequence)
             return False
         return True
 
@@ -333,4 +341,4 @@ class _Walk:
                 if not (one.kind == FindingKind.EDITED and all(number in moved for number in range(one.first, one.last + 1)))
             ]
             found.append(Finding(FindingKind.REORDERED, min(moved), max(moved)))
-        return sorted(found, key=lambda one: one.first)
+        return sorted(found, key=lambda one: (one.kind == FindingKind.STOPPED, one.first))

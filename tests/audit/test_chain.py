@@ -2,8 +2,11 @@
 
 import uuid
 from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import connection
 
 from audit import chain
@@ -14,6 +17,7 @@ from audit.models import Event, Head, Outcome
 from audit.record import record
 from audit.request import CredentialKind, credential_use, request_began
 from certs.models import TrustZone
+from pki.evidence import findings
 from pki.evidence.events import digest_of
 
 CHANGES = {
@@ -71,8 +75,10 @@ CHANGES |= {
         "insert into audit_event select hex(randomblob(16)), 'six', at, actor, action, target_type, target_id, target_label, detail, digest, digest, outcome, request_id, address, credential from audit_event where sequence = 5",
         "inserted 0 0",
     ),
-    "no head": ("delete from audit_head", "edited 5 5"),
-    "another head": ("update audit_head set digest = 'x'", "edited 5 5"),
+    "no head": ("delete from audit_head", "head-differs 5 5"),
+    "another head": ("update audit_head set digest = 'x'", "head-differs 5 5"),
+    "a head that is ahead": ("update audit_head set sequence = sequence + 50", "head-differs 5 5"),
+    "a head that is behind": ("update audit_head set sequence = 0, digest = ''", "head-differs 5 5"),
 }
 
 
@@ -103,3 +109,18 @@ def test_events_that_are_written_meanwhile_are_no_damage(zone: TrustZone, monkey
     verified = log_verify(write)
     assert (verified.events >= 8, verified.findings) == (True, [])
     assert Head.objects.get().sequence >= 8
+
+
+def test_an_event_follows_from_the_last_one_if_the_row_of_the_end_is_missing(zone: TrustZone) -> None:
+    execute("delete from audit_head")
+    record(actor=SYSTEM, action="test", target=zone, detail={}, now=NOW)
+    assert (log_verify().events, log_verify().findings) == (6, [])
+
+
+def test_a_part_of_the_events_is_not_named_as_their_number(zone: TrustZone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings, "MOST", 1)
+    execute("update audit_event set actor = 'eve' where sequence = 2")
+    said = StringIO()
+    with pytest.raises(CommandError, match=r"Reading stopped after .*, at event 2: later events were not verified"):
+        call_command("verify_audit", stdout=said)
+    assert " events" not in said.getvalue()

@@ -152,9 +152,10 @@ TAMPERED: dict[str, tuple[Log, Found]] = {
     "neighbors are edited with digests": (Log(redigested(redigested(WHOLE, 17, actor="eve"), 18, actor="eve")), [(K.EDITED, 17, 18)]),
     "two are edited": (Log(at(at(WHOLE, 17, actor="eve"), 30, actor="eve")), [(K.EDITED, 17, 17), (K.EDITED, 30, 30)]),
     "all are edited": (Log([replace(event, actor="eve") for event in WHOLE]), [(K.EDITED, 1, LENGTH)]),
-    "the row of the end is edited": (Log(WHOLE, head=Place(LENGTH, "0" * 64)), [(K.EDITED, LENGTH, LENGTH)]),
-    "the row of the end is reset": (Log(WHOLE, head=Place(1, WHOLE[0].digest)), [(K.EDITED, LENGTH, LENGTH)]),
-    "the row of the end is missing": (Log(WHOLE, head=Place(0, "x")), [(K.EDITED, LENGTH, LENGTH)]),
+    "the row of the end is edited": (Log(WHOLE, head=Place(LENGTH, "0" * 64)), [(K.HEAD_DIFFERS, LENGTH, LENGTH)]),
+    "the row of the end is reset": (Log(WHOLE, head=Place(1, WHOLE[0].digest)), [(K.HEAD_DIFFERS, LENGTH, LENGTH)]),
+    "the row of the end is missing": (Log(WHOLE, head=Place(0, "x")), [(K.HEAD_DIFFERS, LENGTH, LENGTH)]),
+    "the row of the end has a later number": (Log(WHOLE, head=Place(LENGTH + 50, WHOLE[-1].digest)), [(K.HEAD_DIFFERS, LENGTH, LENGTH)]),
     # reordered
     "two neighbors change places": (Log(swapped(WHOLE, 17, 18)), [(K.REORDERED, 17, 18)]),
     "two change places": (Log(swapped(WHOLE, 7, 33)), [(K.REORDERED, 7, 33)]),
@@ -332,7 +333,9 @@ def test_every_kind_has_a_sentence(kind: FindingKind) -> None:
 
 def test_it_stops_after_many_findings() -> None:
     every_other = chained([written(number) for number in range(1, 1001)])[::2]
-    assert len(examined(every_other, [])) == MOST
+    found = examined(every_other, [])
+    assert len(found) == MOST + 1
+    assert found[-1].text == "Reading stopped after 100 findings, at event 201: later events were not verified."
 
 
 # Any log, any change of it: what is found.

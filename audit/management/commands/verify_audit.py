@@ -52,7 +52,8 @@ class Command(BaseCommand):
 
 
 def _lines(verified: Verified) -> Iterator[str]:
-    yield f"{verified.events} events"
+    if not verified.stopped:
+        yield f"{verified.events} events"
     if verified.first and verified.last:
         yield f"First checkpoint: {_words(verified.first)}. A change before this time is found only if it broke the chain of digests."
         yield f"Last checkpoint:  {_words(verified.last)}"
