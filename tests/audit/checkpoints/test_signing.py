@@ -240,7 +240,7 @@ REFUSED: dict[str, tuple[Callable[[], object], list[str]]] = {
         lambda: execute("update audit_event set actor = 'eve' where sequence = (select max(sequence) from audit_event)"),
         ["edited"],
     ),
-    "head deleted": (lambda: execute("delete from audit_head"), ["edited"]),
+    "head deleted": (lambda: execute("delete from audit_head"), ["head-differs"]),
     "rows deleted": (lambda: execute("delete from audit_checkpoint"), ["table-differs"]),
     "line of a row changed": (lambda: execute("update audit_checkpoint set line = 'x'"), ["table-differs"]),
     "key deleted": (lambda: execute("delete from audit_checkpointkey"), ["table-differs"]),
