@@ -67,8 +67,17 @@ def log_verify(progress: Callable[[int], None] = lambda verified: None) -> Verif
     found = examined(events(), checkpoints(), head=known, head_after=head_place if known else None, table=table)
     if known is None and verified.events and not found:
         found = [Finding(FindingKind.HEAD_DIFFERS, verified.end, verified.end)]
+    if any(one.kind is FindingKind.REMOVED for one in found):
+        removed = _removed_now(text)
+        found = [one for one in found if one.kind is not FindingKind.REMOVED or one.last > removed]
     verified.findings = [*found, *(copies.findings(found) if copies else _without_key())]
     return verified
+
+
+def _removed_now(text: str) -> int:
+    """The event up to which a signed checkpoint states the removal by now: retention may have begun it while the events were read."""
+    signed = Copies(public_key_from(text), text).signed() if text else ()
+    return max((checkpoint.removed.sequence for checkpoint, _ in signed if checkpoint.removed), default=0)
 
 
 def _without_key() -> Iterator[Finding]:

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -30,9 +29,25 @@ class ClosedRange:
     last_number: int
 
     def lines(self) -> Iterator[str]:
-        """The lines of its file. The database is read in batches."""
-        events = takewhile(lambda event: event.sequence <= self.header.last, events_after(self.header.first - 1))
-        return export_lines(self.header, self._checkpoints(), events)
+        """The lines of its file. The database is read in batches. Reading them raises NotProved if retention removes events of the range meanwhile."""
+        return export_lines(self.header, self._checkpoints(), self._events())
+
+    def _events(self) -> Iterator[Event]:
+        following = self.header.first
+        for event in events_after(self.header.first - 1):
+            if event.sequence > following:
+                self._refuse_removed()
+            if event.sequence > self.header.last:
+                return
+            yield event
+            following = event.sequence + 1
+        if following <= self.header.last:
+            self._refuse_removed()
+
+    def _refuse_removed(self) -> None:
+        """Events are missing. Retention removes from the start of the log. What is missing otherwise is found when the file is verified."""
+        if not Event.objects.filter(sequence=self.header.first).exists():
+            raise NotProved("Old events were removed while they were written to this file. Export the range again.")
 
     def _checkpoints(self) -> Iterator[str]:
         number, numbered = self.first_number - 1, Checkpoint.objects.signed().filter(number__lte=self.last_number)

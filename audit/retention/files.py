@@ -3,13 +3,15 @@
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from agent.files import make_folder, open_to_write, sync_folder
 from audit.checkpoints.file import checkpoint_file
 from audit.checkpoints.key import public_key_known
 from audit.models import Segment
+from pki.core.errors import ExportMalformed
 from pki.evidence.checkpoints import public_key_from
 from pki.evidence.exported import lines_of, verified
 
@@ -24,6 +26,14 @@ class Written:
 
     sha256: str
     size: int
+
+
+@dataclass(frozen=True)
+class Proved(Written):
+    """A file that proves its events: the `digest` of the last one, and the time `at` of the checkpoint that states it."""
+
+    digest: str
+    at: datetime
 
 
 def segment_file(segment: Segment) -> Path:
@@ -53,16 +63,21 @@ def segment_read(segment: Segment) -> Written:
                 digest.update(part)
             return Written(digest.hexdigest(), file.tell())
     except FileNotFoundError as exc:
-        raise FileDamaged(f"The file {path} is missing. No event was removed. Write the events to a file again.") from exc
+        raise FileDamaged(f"The file {path} is missing.") from exc
 
 
-def segment_verify(segment: Segment) -> Written:
+def segment_verify(segment: Segment) -> Proved:
     """Verify the events from the file alone, with the public key outside the database. Raises: FileDamaged, PKIError, OSError."""
     path, before = segment_file(segment), segment_read(segment)
-    with path.open(newline="\n", encoding="utf-8", errors="replace") as file:
-        found = verified(lines_of(file), public_key_from(public_key_known()))
+    key = public_key_from(public_key_known())
+    try:
+        with path.open(newline="\n", encoding="utf-8", errors="replace") as file:
+            found = verified(lines_of(file), key)
+    except ExportMalformed as exc:
+        raise FileDamaged(f"{exc} The file is {path}.") from exc
     if found.findings:
         raise FileDamaged(f"{' '.join(finding.text for finding in found.findings)} The file is {path}. Run `verify_audit`.")
     if (found.header.first, found.header.last) != (segment.first, segment.last):
         raise FileDamaged(f"The file {path} has the events {found.header.first} to {found.header.last}. Write it again.")
-    return before
+    end = found.checkpoints[-1]
+    return Proved(**asdict(before), digest=end.digest, at=end.at)

@@ -14,7 +14,7 @@ from audit.retention.states import TRANSITIONS, SegmentStatus
 from jobs.services import job_create
 
 PERMISSION = "audit.remove_event"
-TASK = "audit.retention"
+TASK, TRANSITION = "audit.retention", "audit.segment_transition"
 KEPT = timedelta(days=30)
 MOST_IN_SEGMENT = 50_000  # a file that a worker writes and verifies within its lease
 MOST_SEGMENTS = 100
@@ -41,13 +41,18 @@ def still_needed(last: int) -> str:
     return " ".join(filter(None, (reader(last) for reader in _readers)))
 
 
+def is_kept(at: datetime, *, now: datetime) -> bool:
+    """Whether what was signed at this time stays in the database."""
+    return at > now - KEPT
+
+
 def segments_planned(*, actor: Actor, before: datetime, now: datetime) -> list[Segment]:
     """The segments of the events that are older than `before`, and in no segment yet. They are not saved. Each one ends at a checkpoint.
 
     Raises: PermissionRefused, RetentionRefused, NotProved.
     """
     actor.require(PERMISSION)
-    if before > now - KEPT:
+    if is_kept(before, now=now):
         raise RetentionRefused(f"Events of the last {KEPT.days} days stay in the database. Give an earlier time.")
     log_key()
     segments = [*_segments(before, actor=actor, now=now)]
@@ -142,4 +147,4 @@ def segment_transition(*, segment: Segment, to: SegmentStatus, actor: Actor, now
     segment.refresh_from_db()
     detail = {"from": old, "to": to, "first": segment.first, "last": segment.last, "sha256": segment.sha256}
     detail |= {name: facts[name] for name in ("reason", "problem") if facts.get(name)}
-    record(actor=actor, action="audit.segment_transition", target=segment, detail=detail, now=now)
+    record(actor=actor, action=TRANSITION, target=segment, detail=detail, now=now)

@@ -44,8 +44,9 @@ WRITE: dict[str, tuple[Any, str, int]] = {
 }
 REMOVE: dict[str, tuple[Any, str, int]] = {
     "before the file is read again": (worker, "segment_read", 1),
-    "before the removal is signed": (checkpoints, "line_append", 1),
-    "when the line is in the file alone": (checkpoints, "_row_write", 2),
+    "before the decision is signed": (checkpoints, "line_append", 1),
+    "before the removal is signed": (checkpoints, "line_append", 2),
+    "when the line is in the file alone": (checkpoints, "_row_write", 4),
     "when it is signed": (worker, "_remove_batch", 1),
     "after some events": (worker, "_remove_batch", 2),
     "before the last batch is committed": (worker, "segment_transition", 1),

@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -17,8 +19,13 @@ from django.utils import timezone
 from alerts.channels.services import channel_create
 from alerts.models import Channel
 from audit.actors import SYSTEM, Actor, PermissionRefused
+from audit.chain import last_place
+from audit.checkpoints import look
+from audit.checkpoints.file import file_lines
+from audit.checkpoints.key import public_key_known
 from audit.checkpoints.look import log_verify
 from audit.checkpoints.services import checkpoint_sign
+from audit.exports import ranges
 from audit.exports.ranges import NotProved, range_closed
 from audit.models import AppendOnly, Checkpoint, Event, Segment
 from audit.retention import services, worker
@@ -27,6 +34,10 @@ from audit.retention.services import KEPT, RetentionRefused, StaleSegment, segme
 from audit.retention.states import TRANSITIONS, SegmentStatus
 from jobs.models import Job
 from jobs.registry import Retry
+from jobs.services import job_create
+from pki.core.errors import PKIError
+from pki.evidence.checkpoints import chain_of, public_key_from
+from sealing.errors import ZoneBroken
 from sitekit.engines import ENGINES, engine
 from sitekit.site import ROOT
 from tests import factories
@@ -49,8 +60,9 @@ ANN, EVE = Actor("user", "ann", Person("audit.remove_event")), Actor("user", "ev
 
 
 @pytest.fixture
-def ends(site_directory: Path) -> list[int]:
-    """The last events of three checkpoints. The newest events are later than `OLD`."""
+def ends(site_directory: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The last events of three checkpoints. The newest events are later than `OLD`, and so is the time of workers."""
+    monkeypatch.setattr(worker, "timezone", SimpleNamespace(now=lambda: LATER))
     found = []
     for number in range(3):
         found.append(write(4, now=NOW))
@@ -197,10 +209,114 @@ def test_a_log_that_was_changed_is_not_removed(ends: list[int]) -> None:
 def test_a_log_that_is_not_what_was_signed_is_not_removed(ends: list[int]) -> None:
     segment = written()
     remove(segment)
-    execute(f"delete from audit_event where sequence > {ends[-1]}", f"update audit_head set sequence = {ends[-1]}")
+    decided = last_place()
+    assert checkpoint_sign(now=LATER) is not None
+    write(2, now=LATER)
+    assert checkpoint_sign(now=LATER) is not None
+    execute(f"delete from audit_event where sequence > {decided.sequence}", f"update audit_head set sequence = {decided.sequence}")
     with pytest.raises(Retry, match="cannot be signed"):
         advance(segment)
     assert Event.objects.filter(sequence=1).exists()
+
+
+def forged(segment: Segment) -> None:
+    """What somebody who writes to the database only does, to have the removal signed."""
+    Segment.objects.filter(pk=segment.pk).update(status=SegmentStatus.REMOVING, decided_by="ann", decided_at=LATER, checkpoint=1)
+    job_create(task=services.TASK, subject=segment.pk, title="Remove", actor="ann", now=LATER)
+    segment.refresh_from_db()
+
+
+def forged_in_log(segment: Segment) -> None:
+    """An old event, which is signed, is made the decision."""
+    forged(segment)
+    detail = {"to": "removing", "first": segment.first, "last": segment.last, "sha256": segment.sha256}
+    event = Event.objects.get(action="audit.segment_transition", target_id=segment.pk)
+    assert checkpoint_sign(now=LATER) is not None
+    execute(f"update audit_event set actor = 'ann', detail = '{json.dumps(detail)}' where sequence = {event.sequence}")
+
+
+@pytest.mark.parametrize("forge", [forged, forged_in_log])
+def test_a_removal_that_nobody_decided_is_not_signed(forge: Callable[[Segment], None], ends: list[int]) -> None:
+    segment = written()
+    forge(segment)
+    advance(segment)
+    assert (segment.status, "nothing was removed" in segment.problem) == ("failed", True)
+    assert Event.objects.filter(sequence=1).exists()
+    assert not any(one.removed for one in chain_of(file_lines(), public_key_from(public_key_known())))
+
+
+def test_what_is_signed_is_from_the_file_and_not_from_the_row(ends: list[int]) -> None:
+    segment = written()
+    digest = segment.digest
+    remove(segment)
+    Segment.objects.filter(pk=segment.pk).update(digest="0" * 64)
+    advance(segment)
+    (removed,) = filter(None, (one.removed for one in chain_of(file_lines(), public_key_from(public_key_known()))))
+    assert (removed.sequence, removed.digest, removed.sha256, removed.by) == (segment.last, digest, segment.sha256, "ann")
+
+
+def test_events_that_were_signed_a_short_time_ago_are_not_removed(ends: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    segment = written()
+    remove(segment)
+    monkeypatch.setattr(services, "KEPT", KEPT * 2)
+    with pytest.raises(Retry, match="stay in the database"):
+        advance(segment)
+    assert Event.objects.filter(sequence=1).exists()
+
+
+@pytest.mark.parametrize(("batch", "what"), [(0, "No event was removed"), (5, "The events 1 to 5 were in this file alone")])
+def test_a_file_that_is_lost_after_the_removal_was_signed_ends_it(
+    batch: int, what: str, ends: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment = written()
+    remove(segment)
+    monkeypatch.setattr(worker, "BATCH", batch)
+    monkeypatch.setattr(worker, "AT_A_STRETCH_S", 0.0)
+    worker.segment_advance(job=Job.objects.unfinished().get(subject=segment.pk))
+    if batch:
+        worker._remove_batch(segment, now=LATER)
+    segment_file(segment).unlink()
+    worker.segment_advance(job=Job.objects.unfinished().get(subject=segment.pk))
+    segment.refresh_from_db()
+    assert (segment.status, what in segment.problem, Event.objects.order_by("sequence")[0].sequence) == ("failed", True, batch + 1)
+
+
+@pytest.mark.parametrize("fault", [ZoneBroken("The passphrase is wrong."), PKIError("The key cannot be read.")], ids=["zone", "key"])
+def test_a_fault_that_can_end_does_not_end_a_decided_removal(fault: Exception, ends: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    segment = written()
+    remove(segment)
+
+    def refuse(**_: Any) -> None:
+        raise fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(worker, "checkpoint_sign", refuse)
+        with pytest.raises(Retry, match=str(fault)):
+            advance(segment)
+    advance(segment)
+    assert segment.status == SegmentStatus.REMOVED
+
+
+@pytest.mark.parametrize("module", [look, ranges], ids=["look", "export"])
+def test_events_that_are_removed_while_they_are_read_are_no_finding(module: Any, ends: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export ends: its file would not be complete."""
+    segment, read = written(), module.events_after
+    remove(segment)
+
+    def removed_meanwhile(sequence: int) -> Iterator[Event]:
+        monkeypatch.setattr(module, "events_after", read)
+        yield from Event.objects.filter(sequence__gt=sequence).order_by("sequence")[:3]
+        advance(segment)
+        yield from read(sequence + 3)
+
+    closed = range_closed(1)
+    monkeypatch.setattr(module, "events_after", removed_meanwhile)
+    if module is look:
+        assert log_verify().findings == []
+    else:
+        with pytest.raises(NotProved, match="removed while they were written"):
+            list(closed.lines())
+    assert segment.status == SegmentStatus.REMOVED
 
 
 def test_what_somebody_must_still_get_is_not_removed(ends: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,4 +436,4 @@ def test_a_worker_that_is_killed_at_any_step_loses_nothing(on: str, tmp_path: Pa
     assert "The audit log is whole." in said
     assert said.count("Retention: ann removed the events up to ") >= len(found)
     assert found == {step: [True, True, "removed", True, True, True] for step in found}
-    assert len(found) == 12
+    assert len(found) == 13
