@@ -44,24 +44,6 @@ def derive(apps, schema_editor):
         rows.bulk_update(changed, list(columns))
 
 
-def take_back(apps, schema_editor):
-    """Give a site of commits aa47732 to ebe2883 the column that all others have: its nodes/0011 made the two of today, and was changed before it landed."""
-    connection = schema_editor.connection
-    with connection.cursor() as cursor:
-        columns = {column.name for column in connection.introspection.get_table_description(cursor, "nodes_observation")}
-    if "browser_unused" in columns:
-        return
-    for statement in (
-        "DROP INDEX observation_browser_unused",
-        "DROP INDEX observation_browser_unserved",
-        "ALTER TABLE nodes_observation DROP COLUMN browser_not_used",
-        "ALTER TABLE nodes_observation DROP COLUMN browser_not_served",
-        "ALTER TABLE nodes_observation ADD COLUMN browser_unused boolean NOT NULL DEFAULT false",
-        "CREATE INDEX observation_browser_unused ON nodes_observation (node_id) WHERE browser_unused",
-    ):
-        schema_editor.execute(statement)
-
-
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -69,7 +51,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunPython(take_back, migrations.RunPython.noop, elidable=False),
         migrations.RemoveIndex(
             model_name='observation',
             name='observation_browser_unused',

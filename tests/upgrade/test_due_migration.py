@@ -10,19 +10,8 @@ import pytest
 from sitekit.engines import ENGINES, need, postgresql
 from tests.upgrade.conftest import ROOT
 
-# What nodes/0011 made in commits aa47732 to ebe2883.
-TWO_COLUMNS = (
-    "DROP INDEX observation_browser_unused",
-    "ALTER TABLE nodes_observation DROP COLUMN browser_unused",
-    "ALTER TABLE nodes_observation ADD COLUMN browser_not_used boolean NOT NULL DEFAULT false",
-    "ALTER TABLE nodes_observation ADD COLUMN browser_not_served boolean NOT NULL DEFAULT false",
-    "CREATE INDEX observation_browser_unused ON nodes_observation (node_id) WHERE browser_not_used",
-    "CREATE INDEX observation_browser_unserved ON nodes_observation (node_id) WHERE browser_not_served",
-)
-UPGRADE = (
-    f"TWO_COLUMNS = {TWO_COLUMNS}"
-    + """
-import hashlib, json, os, uuid
+UPGRADE = """
+import hashlib, json, uuid
 from datetime import datetime, timedelta, UTC
 import django; django.setup()
 from django.db import connection
@@ -56,11 +45,6 @@ for number, (source, to) in enumerate((("issuing", "failed"), ("distributing", "
     digest = event.digest = digest_of(Now(**{field.attname: getattr(event, field.attname) for field in Event._meta.concrete_fields}))
     event.save(force_insert=True)
 Head.objects.create(pk=1, sequence=2, digest=digest)
-if os.environ["COLUMNS"] == "two":
-    MigrationExecutor(connection).migrate([("nodes", "0018_central_node")])
-    with connection.cursor() as cursor:
-        for statement in TWO_COLUMNS:
-            cursor.execute(statement)
 executor = MigrationExecutor(connection)
 executor.migrate(executor.loader.graph.leaf_nodes())
 from tests.whole_log import verify
@@ -76,7 +60,6 @@ for issued in Issued.objects.order_by("serial"):
     print(issued.serial, issued.renew_at and (issued.renew_at - at).days)
 print(verify(), "events")
 """
-)
 EXPECTED = """\
 damaged True    False False False False 0:03:00
 fine True a b c False False False False 0:03:00
@@ -99,12 +82,11 @@ def upgraded(folder: Path, **further: str) -> str:
     return ended.stdout
 
 
-@pytest.mark.parametrize("columns", ["one", "two"])
 @pytest.mark.parametrize("on", ENGINES)
-def test_an_older_site_gets_what_is_due_and_what_needs_attention(tmp_path: Path, on: str, columns: str) -> None:
+def test_an_older_site_gets_what_is_due_and_what_needs_attention(tmp_path: Path, on: str) -> None:
     need(on)
     if on == "embedded":
-        assert upgraded(tmp_path, COLUMNS=columns) == EXPECTED
+        assert upgraded(tmp_path) == EXPECTED
     else:
         with postgresql() as url:
-            assert upgraded(tmp_path, DATABASE_URL=url, COLUMNS=columns) == EXPECTED
+            assert upgraded(tmp_path, DATABASE_URL=url) == EXPECTED

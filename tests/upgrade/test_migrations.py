@@ -57,7 +57,7 @@ LANDED = {
     "nodes/migrations/0016_renewals_by_status.py": "b239a7319b827c412f00f5d2d7e6605bd3e2e9b23e8764b24e3fcee60090bbd7",
     "nodes/migrations/0017_nodes_by_state.py": "e38856fff7d746df973baed2d6b37ecd73108c67fe749e679bc96b5ecd801596",
     "nodes/migrations/0018_central_node.py": "2ea27de7422535fbf9defce8f231241b2044b116c530257b511102ae8fab8f26",
-    "nodes/migrations/0019_reports_read_again.py": "07b12121c534c4df845e0faf89feccbfacedb9b48d3900cc459c06bbfb570889",
+    "nodes/migrations/0019_reports_read_again.py": "bd770e09e6b0420d9c814b487e85a01ea91419266882c3b98341fb74f2975bc4",
     "nodes/migrations/0020_cluster_proofs.py": "5a9e49d84c2bc014a078a9ae19df951f59bb3560737502bf8fa72fb3d78012a8",
     "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
     "people/migrations/0002_help_texts.py": "ae8c2a97e0a582bac63c1b94523c14fd7539fbd648a216c67118ea1eea45d16e",
