@@ -1,6 +1,5 @@
 """Sign the end of the log, and accept a gap in it. docs/develop/audit.md has the steps, and what can fail at each."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -29,8 +28,6 @@ IN_THE_LOG = {FindingKind.EDITED, FindingKind.REORDERED, FindingKind.INSERTED, F
 SAID = 3  # findings, in the signed line
 EACH, LOOK_AGAIN = timedelta(minutes=1), timedelta(hours=1)
 PATIENCE_TO_SIGN = timedelta(minutes=10)
-Consumer = Callable[[Row], None]
-_consumers: list[Consumer] = []
 
 
 class CheckpointRefused(Exception):
@@ -43,12 +40,6 @@ class CheckpointRefused(Exception):
 
 class NothingToAccept(Exception):
     """The log extends its last checkpoint, so it has no gap."""
-
-
-def checkpoints_register(consumer: Consumer) -> Consumer:
-    """Register a function that is called after each checkpoint, with its row."""
-    _consumers.append(consumer)
-    return consumer
 
 
 def checkpoint_sign(*, now: datetime, removed: Removed | None = None) -> Row | None:
@@ -70,10 +61,7 @@ def checkpoint_sign(*, now: datetime, removed: Removed | None = None) -> Row | N
         if extended.end == (extended.last.place if extended.last else Place()) and removed is None:
             return None
         following = _following(key, extended.last, extended.line, now=now)
-        row = _sign(key, replace(following, sequence=extended.end.sequence, digest=extended.end.digest, removed=removed))
-    for consumer in _consumers:
-        consumer(row)
-    return row
+        return _sign(key, replace(following, sequence=extended.end.sequence, digest=extended.end.digest, removed=removed))
 
 
 def checkpoint_is_due(*, now: datetime) -> bool:
@@ -179,10 +167,7 @@ def audit_gap_accept(*, actor: Actor, reason: str, now: datetime) -> Row:
             CheckpointKey.objects.update(public_key=text)
             Found.objects.all().delete()
         file_replace(checkpoint_file(), "".join(f"{line}\n" for _, line in kept).encode(), now=now)
-    row = Row.objects.get(number=following.number)
-    for consumer in _consumers:
-        consumer(row)
-    return row
+    return Row.objects.get(number=following.number)
 
 
 def _key_anew(*, now: datetime) -> CheckpointKey:

@@ -313,14 +313,6 @@ def test_a_gap_that_could_not_be_written_to_the_file_is_kept(signed: int, monkey
     assert log_verify().findings == []
 
 
-def test_consumers_get_each_checkpoint(signed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[Checkpoint] = []
-    monkeypatch.setattr(services, "_consumers", [taken.append])
-    write()
-    row = checkpoint_sign(now=LATER)
-    assert (taken, checkpoint_sign(now=LATER)) == ([row], None)
-
-
 def test_a_line_is_appended_to_complete_lines_only(signed: int) -> None:
     with checkpoint_file().open("a") as lines:
         lines.write("half")
