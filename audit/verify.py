@@ -1,6 +1,6 @@
 """Verify a file of the audit log without the site: `python -m audit.verify FILE --public-key KEY`.
 
-Exit code 0: the events are as they were signed. 1: there is a finding. 2: a file cannot be read, or is no export.
+Exit code 0: the events are as they were signed. 1: there is a finding. 2: a file cannot be read, the file is not an export of a range, or another key signed its checkpoints.
 """
 
 import argparse

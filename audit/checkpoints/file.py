@@ -22,7 +22,7 @@ def checkpoint_file() -> Path:
 
 
 def public_key_file() -> Path:
-    """The path of the public key, PEM. It is outside the database too, so nobody who writes to the database can give the log another key."""
+    """The path of the public key, PEM. It is outside the database, so write access to the database is not enough to replace the key."""
     return checkpoint_file().with_name("public-key.pem")
 
 

@@ -19,7 +19,7 @@ KEYS = root_sealed_register(CheckpointKey, "private_key", keys.ed25519_from_pem)
 
 
 class ZoneHere(Protocol):
-    """The id of the trust zone if this machine is its central node. `lock`: until the transaction ends, nobody rotates the root passphrase."""
+    """The id of the trust zone if this machine is its central node. `lock`: no rotation of the root passphrase begins before the transaction ends."""
 
     def __call__(self, *, lock: bool = False) -> uuid.UUID | None: ...
 

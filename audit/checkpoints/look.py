@@ -169,7 +169,7 @@ def log_look(progress: Callable[[int], None] = lambda verified: None, *, now: da
     while True:
         accepted, verified = _last_gap(), log_verify(progress)
         with transaction.atomic():
-            Head.objects.select_for_update().filter(pk=1).first()  # nobody accepts a gap until the findings are committed
+            Head.objects.select_for_update().filter(pk=1).first()  # no gap is accepted before the findings are committed
             if _last_gap() == accepted:
                 findings_record(Found.Look.WHOLE, verified.findings, now=now)
                 return verified

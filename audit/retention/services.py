@@ -27,11 +27,11 @@ class RetentionRefused(Exception):
 
 
 class StaleSegment(Exception):
-    """Somebody changed the segment first."""
+    """Another process changed the segment first."""
 
 
 def readers_register(reader: Reader) -> Reader:
-    """Register a function that says why the events up to this one cannot be removed yet, because somebody must still get them. "" if they can."""
+    """Register a function that gets a sequence number. It returns why the events up to this one cannot be removed yet: a receiver has not taken them. "" if all have."""
     _readers.append(reader)
     return reader
 
@@ -67,7 +67,7 @@ def segments_close(*, actor: Actor, before: datetime, now: datetime) -> list[Seg
         with transaction.atomic():
             return [_close(segment, actor=actor, now=now) for segment in segments_planned(actor=actor, before=before, now=now)]
     except IntegrityError as exc:
-        raise RetentionRefused("Somebody else has just written these events to files. Look at the list.") from exc
+        raise RetentionRefused("Another request is already writing these events to files. Check the list.") from exc
 
 
 def _segments(before: datetime, *, actor: Actor, now: datetime) -> Iterator[Segment]:
@@ -143,7 +143,7 @@ def segment_transition(*, segment: Segment, to: SegmentStatus, actor: Actor, now
     if to not in TRANSITIONS[old]:
         raise RetentionRefused(f"{segment} cannot change from {old} to {to}.")
     if not Segment.objects.filter(pk=segment.pk, status=old).update(status=to, **facts):
-        raise StaleSegment(f"Somebody else has just changed {segment}. Load it again.")
+        raise StaleSegment(f"Another process has just changed {segment}. Load the page again.")
     segment.refresh_from_db()
     detail = {"from": old, "to": to, "first": segment.first, "last": segment.last, "sha256": segment.sha256}
     detail |= {name: facts[name] for name in ("reason", "problem") if facts.get(name)}

@@ -88,7 +88,7 @@ class Checkpoint:
 
 
 def signed(checkpoint: Checkpoint, private_key: Ed25519PrivateKey) -> str:
-    """The checkpoint as one line without a line break. The same checkpoint and key give the same line. Raises: PKIError if nobody could read it."""
+    """The checkpoint as one line without a line break. The same checkpoint and key give the same line. Raises: PKIError if the line is longer than LARGEST_LINE."""
     header = {"alg": ALGORITHM, "kid": key_id(private_key.public_key())}
     key = OKPKey(private_key, private_key)
     line = jws.serialize_compact(header, canonical(_payload(checkpoint)), key, registry=_registry())
@@ -173,7 +173,7 @@ def _registry() -> jws.JWSRegistry:
 
 
 def _is_canonical(text: str) -> bool:
-    """Whether no other text has the same bytes: the last character of a part in base64url has bits that nobody reads."""
+    """Whether no other text has the same bytes: the last character of a part in base64url has bits that decoders ignore."""
     parts = text.split(".")
     return len(parts) == 3 and all(_encoded(urlsafe_b64decode(part + "=" * (-len(part) % 4))) == part for part in parts)
 
