@@ -12,6 +12,7 @@ from django import forms
 from audit.event_lines import actions, name_in_words
 from audit.listing import EventFilter, name_of, names_found
 from audit.models import Outcome
+from web.forms import select
 from web.lists.filters import Choice, ListFilter, Named, Search
 from web.time_zones import time_zones
 
@@ -52,9 +53,7 @@ class AuditFilter(ListFilter):
     tabs = ("time_zone",)
     search = Search()
     actor = Named("Who", key="", name="", suggest=partial(names_found, "actor"), name_of=lambda key: None)
-    action = django_filters.ChoiceFilter(
-        choices=_actions, label="What", empty_label="anything", widget=forms.Select(attrs={"class": "form-select"})
-    )
+    action = django_filters.ChoiceFilter(choices=_actions, label="What", empty_label="anything", widget=select())
     target = Named("Object", key="", name="", suggest=partial(names_found, "target_label"), name_of=name_of)
     outcome = Choice("Outcome", [(outcome.value, outcome.value) for outcome in Outcome], empty="any")
     since = _Moment("From")

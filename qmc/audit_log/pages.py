@@ -55,12 +55,11 @@ def export(request: PageRequest) -> HttpResponseBase:
 
 
 @page(PERMISSION)
-def public_key(request: PageRequest, name: str = "audit-log-public-key.pem") -> HttpResponse:
+def public_key(request: PageRequest) -> HttpResponse:
     """The key that verifies checkpoints and exports."""
     key = get_object_or_404(CheckpointKey)
-    return HttpResponse(
-        key.public_key, content_type="application/x-pem-file", headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
+    headers = {"Content-Disposition": 'attachment; filename="audit-log-public-key.pem"'}
+    return HttpResponse(key.public_key, content_type="application/x-pem-file", headers=headers)
 
 
 @page(PERMISSION)

@@ -7,7 +7,7 @@ from django import forms
 from audit.models import SyslogReceiver
 from audit.syslog.models import PORT
 from qmc.syslog.services import FIELDS, LARGEST_PORT, LONGEST_NAME
-from web.forms import ServiceForm, text_input
+from web.forms import ServiceForm, checkbox, lines_input, select, text_input
 
 BEGINS = {"first": "all events, the first one first", "next": "the next event"}
 
@@ -27,14 +27,12 @@ class ReceiverForm(ServiceForm):
         error_messages={"required": "Enter the port.", "invalid": "Enter a whole number."},
     )  # fmt: skip
     ca = forms.CharField(
-        label="CA certificates", required=False, widget=forms.Textarea(attrs={"class": "form-control", "rows": 3, "spellcheck": "false"}),
+        label="CA certificates", required=False, widget=lines_input(3),
         help_text="Certificates in PEM of private CAs that issue the certificate of the receiver. Leave it empty if a public CA does.",
     )  # fmt: skip
-    begins = forms.ChoiceField(
-        label="Begins with", choices=list(BEGINS.items()), initial="first", widget=forms.Select(attrs={"class": "form-select"})
-    )
+    begins = forms.ChoiceField(label="Begins with", choices=list(BEGINS.items()), initial="first", widget=select())
     enabled = forms.BooleanField(
-        label="On", required=False, initial=True, widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+        label="On", required=False, initial=True, widget=checkbox(),
         help_text="While it is off, nothing is sent and nothing is skipped.",
     )  # fmt: skip
 
