@@ -11,7 +11,7 @@ from pathlib import Path
 from pki.core import clocks
 from pki.core.errors import ExportMalformed, PKIError
 from pki.evidence.checkpoints import public_key_from
-from pki.evidence.exported import Verified, lines_of, verified
+from pki.evidence.exported import VerifiedFile, lines_of, verified
 
 GOOD, FOUND, UNREADABLE = 0, 1, 2
 
@@ -49,7 +49,7 @@ def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
-def _sentences(result: Verified) -> Iterator[str]:
+def _sentences(result: VerifiedFile) -> Iterator[str]:
     header, end = result.header, result.checkpoints[-1]
     yield from (finding.text for finding in result.findings)
     if not result.findings:

@@ -25,7 +25,7 @@ SHOWN_EACH = 1000
 
 
 @dataclass
-class Verified:
+class VerifiedLog:
     """The whole log, its file and its table. `end` is the last event. `decided` are the checkpoints that accepted a gap or state a removal. They are no findings."""
 
     events: int = 0
@@ -41,9 +41,9 @@ class Verified:
         return any(found.kind == FindingKind.STOPPED for found in self.findings)
 
 
-def log_verify(progress: Callable[[int], None] = lambda verified: None) -> Verified:
+def log_verify(progress: Callable[[int], None] = lambda verified: None) -> VerifiedLog:
     """Read every event, the file and the table. It trusts no mark. `progress` gets the number of verified events. Raises: PKIError, OSError."""
-    verified, text = Verified(), public_key_known()
+    verified, text = VerifiedLog(), public_key_known()
     copies = Copies(public_key_from(text), text) if text else None
 
     def checkpoints() -> Iterator[Checkpoint]:
@@ -164,7 +164,7 @@ def findings_record(look: Found.Look, findings: list[Finding], *, now: datetime)
         Found.objects.bulk_create(Found(look=look, at=now, **fact) for fact in facts)
 
 
-def log_look(progress: Callable[[int], None] = lambda verified: None, *, now: datetime) -> Verified:
+def log_look(progress: Callable[[int], None] = lambda verified: None, *, now: datetime) -> VerifiedLog:
     """Verify everything and keep what was found. If a gap was accepted meanwhile, it reads again. Raises: PKIError, OSError."""
     while True:
         accepted, verified = _last_gap(), log_verify(progress)

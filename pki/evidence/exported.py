@@ -77,7 +77,7 @@ def lines_of(file: IO[str]) -> Iterator[str]:
 
 
 @dataclass
-class Verified:
+class VerifiedFile:
     """What the lines of a file prove. `checkpoints` are those with a decision of a person (`text`), and the last one."""
 
     header: Header
@@ -85,7 +85,7 @@ class Verified:
     findings: list[Finding]
 
 
-def verified(lines: Iterable[str], public_key: Ed25519PublicKey) -> Verified:
+def verified(lines: Iterable[str], public_key: Ed25519PublicKey) -> VerifiedFile:
     """Verify a file, reading each line once. Raises: ExportMalformed for a file that is no export, or has a line that is neither event nor checkpoint."""
     numbered = enumerate(lines, 1)
     header = Header.from_line(next(numbered, (1, ""))[1])
@@ -93,7 +93,7 @@ def verified(lines: Iterable[str], public_key: Ed25519PublicKey) -> Verified:
         raise ExportMalformed("The checkpoints of this file were signed with another key. Give the public key of this site.", line=1)
     reader = _Reader(numbered, header, public_key)
     found = examined(reader.events(), reader.checkpoints(), start=Place(header.first - 1, header.previous))
-    return Verified(header, reader.kept, found or list(reader.outside()))
+    return VerifiedFile(header, reader.kept, found or list(reader.outside()))
 
 
 class _Reader:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.checkpoints.file import checkpoint_file, public_key_file
 from audit.checkpoints.key import zone_here
-from audit.checkpoints.look import Verified, log_look
+from audit.checkpoints.look import VerifiedLog, log_look
 from audit.models import CheckpointKey
 from audit.verify import main as file_verify
 from pki.core.clocks import stamp
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             self.stdout.flush()
 
 
-def _lines(verified: Verified) -> Iterator[str]:
+def _lines(verified: VerifiedLog) -> Iterator[str]:
     if not verified.stopped:
         yield f"{verified.events} events"
     if verified.first and verified.last:

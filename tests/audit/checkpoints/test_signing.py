@@ -339,7 +339,7 @@ def test_a_change_before_the_last_checkpoint_is_found_within_a_day(signed: int) 
 def test_what_was_found_before_a_gap_was_accepted_is_not_kept(signed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = look.log_verify, count()
 
-    def verified(*arguments: Callable[[int], None]) -> look.Verified:
+    def verified(*arguments: Callable[[int], None]) -> look.VerifiedLog:
         found = real(*arguments)
         if not next(calls):
             audit_gap_accept(actor=SYSTEM, reason="Lost on purpose.", now=LATER)
