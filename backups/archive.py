@@ -16,7 +16,6 @@ import pyrage
 FORM = 1
 MANIFEST, DATA, SECRET_KEY, CENTRAL_KEY = "manifest.json", "data.jsonl", "secret-key", "central-key"
 ROOTS, NODE, AUDIT = "roots/", "node/", "audit/"
-CHECKPOINTS, CHECKPOINT_KEY, CHECKPOINT_PUBLIC_KEY = (f"{AUDIT}{name}" for name in ("checkpoints", "private-key.pem", "public-key.pem"))
 SHORTEST_PASSPHRASE, LONGEST_PASSPHRASE = 12, 200
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # no part begins with a dot, so no path leaves the folder
 MEMBER = re.compile(

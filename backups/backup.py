@@ -5,8 +5,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,27 +12,12 @@ from tempfile import TemporaryDirectory
 from django.conf import settings
 from django.db import transaction
 
-from agent.files import InUse, replace
+from agent.files import replace
 from agent.store import Store
 from audit.actors import Actor
-from audit.checkpoints.file import PATIENCE, checkpoint_file, file_held
-from audit.checkpoints.key import key_found, private_key, public_key_known
 from audit.record import record
-from backups.archive import (
-    CENTRAL_KEY,
-    CHECKPOINT_KEY,
-    CHECKPOINT_PUBLIC_KEY,
-    CHECKPOINTS,
-    DATA,
-    NODE,
-    ROOTS,
-    SECRET_KEY,
-    Archive,
-    BackupError,
-    Origin,
-    passphrase_checked,
-    seal,
-)
+from backups.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, passphrase_checked, seal
+from backups.audit_log import log_held, log_members
 from backups.dump import contains, one_moment, rows_dump
 from certs.central_key.services import central_keys_proved
 from certs.certificates.issuer import root_key
@@ -55,12 +38,12 @@ def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> 
     if file.exists():
         raise BackupError(f"{file} exists already, and a backup never replaces a file. Choose another name, or move that file.")
     store = Store(settings.NODE_STORE).files()
-    with _log_held(now), one_moment():
+    with log_held(now), one_moment():
         zone = _zone_with_its_keys()
         members = {DATA: rows_dump(), SECRET_KEY: settings.SECRET_KEY_FILE.read_bytes()}
         members[CENTRAL_KEY] = central_key.written(central_keys_proved().values())
         members |= {f"{ROOTS}{row.pk}.pem": _root_key(row, passphrase) for row in Certificate.objects.exclude(encrypted_private_key=None)}
-        members |= _checkpoints(passphrase)
+        members |= log_members(passphrase)
         if Store(settings.NODE_STORE).files() != store:
             raise BackupError(
                 "The central node has just got new certificates, so database and store do not match. Nothing was written. Try again."
@@ -87,28 +70,6 @@ def _zone_with_its_keys() -> TrustZone:
             "written. Try again in a minute. If the problem stays, renew the central node's certificates."
         )
     return zone
-
-
-@contextmanager
-def _log_held(now: datetime) -> Iterator[None]:
-    """No checkpoint is signed meanwhile, so the file has nothing that the rows do not have."""
-    try:
-        with file_held(now=now, wait=PATIENCE):
-            yield
-    except InUse as exc:
-        raise BackupError(f"The checkpoints of the audit log are in use by {exc}. Nothing was written. Try again in a minute.") from exc
-
-
-def _checkpoints(passphrase: str) -> dict[str, bytes]:
-    """The file of the audit log's checkpoints, with its keys. Nothing before the first checkpoint."""
-    key = key_found()
-    if key is None:
-        return {}
-    file = checkpoint_file()
-    return ({CHECKPOINTS: file.read_bytes()} if file.exists() else {}) | {
-        CHECKPOINT_KEY: keys.to_encrypted_pem(private_key(key), passphrase.encode()),
-        CHECKPOINT_PUBLIC_KEY: public_key_known().encode(),
-    }
 
 
 def _root_key(row: Certificate, passphrase: str) -> bytes:

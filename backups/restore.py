@@ -17,23 +17,9 @@ from django.db.models import F
 from agent.files import replace, undone_on_error
 from agent.store import Store
 from audit.actors import SYSTEM
-from audit.checkpoints.file import checkpoint_file, file_replace, public_key_file
-from audit.models import CheckpointKey
 from audit.record import record
-from backups.archive import (
-    CENTRAL_KEY,
-    CHECKPOINT_KEY,
-    CHECKPOINT_PUBLIC_KEY,
-    CHECKPOINTS,
-    DATA,
-    NODE,
-    ROOTS,
-    SECRET_KEY,
-    Archive,
-    BackupError,
-    Origin,
-    unseal,
-)
+from backups.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, unseal
+from backups.audit_log import log_write
 from backups.dump import contains, in_use, rows_load
 from backups.proof import fields_open, problems, remarks
 from certs.central_key.services import central_key_ensure
@@ -170,7 +156,7 @@ def _put_back(
         _names_record()
         _refuse_taken(host_name)
         _roots_seal(archive, passphrase)
-        _checkpoints_write(archive, passphrase, now=now)
+        log_write(archive, passphrase, now=now)
         _store_write(archive)
         _central_key_write(archive, now=now)
         found = problems(now=now)
@@ -228,21 +214,6 @@ def _roots_seal(archive: Archive, passphrase: str) -> None:
             raise BackupError(f"The backup has the private key {name}, but no such root. Nothing was loaded. Use another backup.")
         encrypted = keys.to_encrypted_pem(keys.from_pem(pem, passphrase.encode()), root_passphrase())
         Certificate.objects.filter(pk=rows[name].pk).update(encrypted_private_key=encrypted)
-
-
-def _checkpoints_write(archive: Archive, passphrase: str, *, now: datetime) -> None:
-    """Write the file of checkpoints (a newer one is kept beside it), and encrypt their key with this machine's root passphrase. A backup of an earlier version has neither."""
-    if CHECKPOINTS in archive.members:
-        file_replace(checkpoint_file(), archive.members[CHECKPOINTS], now=now)
-    if CHECKPOINT_PUBLIC_KEY in archive.members:
-        file_replace(public_key_file(), archive.members[CHECKPOINT_PUBLIC_KEY], now=now)
-    if CHECKPOINT_KEY in archive.members:
-        key = keys.ed25519_from_pem(archive.members[CHECKPOINT_KEY], passphrase.encode())
-        CheckpointKey.objects.update(private_key=keys.to_encrypted_pem(key, root_passphrase()))
-    elif CheckpointKey.objects.exists():
-        raise BackupError(
-            "The backup is not complete: it lacks the key of the audit log's checkpoints. Nothing was loaded. Use another backup."
-        )
 
 
 def _store_write(archive: Archive) -> None:

@@ -22,7 +22,7 @@ from audit.checkpoints.key import public_key_known
 from audit.checkpoints.services import CheckpointRefused, audit_gap_accept, checkpoint_sign
 from audit.models import Event, Finding, Head
 from audit.record import record
-from backups import backup as backing_up
+from backups import audit_log
 from backups import restore as restoring
 from backups.archive import DATA, SECRET_KEY, Archive, BackupError, Origin, pack, private_keys, seal, unpack, unseal
 from backups.backup import VERIFIED, backup_make
@@ -447,6 +447,6 @@ def test_a_backup_without_the_key_of_its_checkpoints_is_refused(zone: TrustZone,
 
 
 def test_a_backup_waits_for_a_checkpoint_that_is_being_signed(zone: TrustZone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backing_up, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(audit_log, "PATIENCE", timedelta(0))
     with file_held(now=NOW), pytest.raises(BackupError, match="are in use by process"):
         backup_make(file=tmp_path / "b.age", passphrase=WORD, actor=SYSTEM, now=NOW)
