@@ -18,13 +18,19 @@ PERMISSION = "audit.view_event"  # with that of reasons, which the files have
 BATCH = 1000
 
 
+class RangeReversed(Exception):
+    """The last event of a range is before its first one."""
+
+
 def range_export(*, actor: Actor, first: int, last: int | None = None, now: datetime) -> ClosedRange:
     """The range from the event `first` to the checkpoint at the event `last` or the next one after it; without `last`, to the last checkpoint.
 
-    Raises: PermissionRefused, NotProved.
+    Raises: PermissionRefused, RangeReversed, NotProved.
     """
     actor.require(PERMISSION)
     actor.require(REASONS)
+    if last is not None and last < first:
+        raise RangeReversed("The last event is before the first one.")
     if Found.objects.exclude(kind__in=IN_THE_LOG).exists():
         raise NotProved(
             f"The audit log does not fit its checkpoints, so no file proves it now. Run `{QMC} verify_audit` on the central node: it names what was done."

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from audit.chain import last_place
+from audit.exports.services import RangeReversed
 from audit.listing import LARGEST_SEQUENCE, EventFilter, events_page
 from audit.models import CheckpointKey, Outcome, Segment
 from audit.reasons import may_read_reasons, without
@@ -76,8 +77,6 @@ class AuditExportQuery(AuditFilters):
             raise serializers.ValidationError({"from": "A range has no filters. Give either a range or filters."})
         if first is not None and attrs["format"] == "csv":
             raise serializers.ValidationError({"format": "CSV has no place for checkpoints. Use jsonl for a range."})
-        if first is not None and last is not None and last < first:
-            raise serializers.ValidationError({"to": "The last event is before the first one."})
         return attrs
 
 
@@ -173,7 +172,10 @@ class AuditExport(View):
         given, now = dict(self.query), timezone.now()
         first, last, kind = given.pop("from", None), given.pop("to", None), given.pop("format")
         if first is not None:
-            return range_answer(actor=self.actor, first=first, last=last, now=now)
+            try:
+                return range_answer(actor=self.actor, first=first, last=last, now=now)
+            except RangeReversed as exc:
+                raise serializers.ValidationError({"to": str(exc)}) from exc
         return selection_answer(actor=self.actor, wanted=EventFilter(**given), kind=kind, now=now)
 
 

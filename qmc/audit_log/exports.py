@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 def range_answer(*, actor: Actor, first: int, last: int | None, now: datetime) -> StreamingHttpResponse:
-    """A range with its checkpoints, as a file that `python -m audit.verify` verifies. Raises: PermissionRefused, NotProved."""
+    """A range with its checkpoints, as a file that `python -m audit.verify` verifies. Raises: PermissionRefused, RangeReversed, NotProved."""
     found = range_export(actor=actor, first=first, last=last, now=now)
     return _file(found.lines(), JSON_LINES, f"audit-log-{found.header.first}-{found.header.last}.jsonl")
 

@@ -18,12 +18,6 @@ class RangeForm(ServiceForm):
     first = _number("First event", "The number of the event. You find it in its details.", initial=1)
     last = _number("Last event", "The range ends at the next checkpoint. Empty: the last checkpoint.", required=False)
 
-    def clean(self) -> dict[str, Any]:
-        first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
-        if first and last and last < first:
-            self.add_error("last", "The last event is before the first one.")
-        return self.cleaned_data
-
 
 class CloseForm(ServiceForm):
     """Days begin at 00:00 UTC, so that two people who enter the same day mean the same events."""

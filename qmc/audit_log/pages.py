@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from audit.exports.ranges import NotProved
+from audit.exports.services import RangeReversed
 from audit.models import CheckpointKey, Event, Segment
 from audit.reading import events_shown
 from audit.reasons import PERMISSION as REASONS
@@ -48,6 +49,8 @@ def export(request: PageRequest) -> HttpResponseBase:
             return selection_answer(actor=request.actor, wanted=listed.found, kind=kind, now=now)
         if form.is_valid():
             return range_answer(actor=request.actor, **form.cleaned_data, now=now)
+    except RangeReversed as exc:
+        form.add_error("last", str(exc))
     except NotProved as exc:
         refusal = str(exc)
     context = {"page": export_page(listed, refusal=refusal), "form": form, "listed": listed, "now": now}

@@ -19,6 +19,7 @@ from audit.actors import SYSTEM, Actor
 from audit.chain import last_place
 from audit.checkpoints.services import audit_gap_accept, checkpoint_sign
 from audit.exports import ranges
+from audit.exports.services import RangeReversed, range_export
 from audit.models import Checkpoint, CheckpointKey, Event, Finding
 from audit.record import record
 from certs.models import TrustZone
@@ -156,6 +157,13 @@ BAD = [
 @pytest.mark.parametrize("query", BAD)
 def test_bad_input_is_refused(query: str, ends: list[int], auditor: Client) -> None:
     assert auditor.get(f"{PATH}?{query}", secure=True).status_code == 400
+    assert not Event.objects.filter(action="audit.exported").exists()
+
+
+def test_a_range_that_ends_before_it_begins_is_refused(ends: list[int]) -> None:
+    """By the service, so by every way to it."""
+    with pytest.raises(RangeReversed, match="before the first one"):
+        range_export(actor=SYSTEM, first=5, last=4, now=NOW)
     assert not Event.objects.filter(action="audit.exported").exists()
 
 
