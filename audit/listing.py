@@ -14,6 +14,7 @@ from django.db.models import F, Q, QuerySet, TextField
 from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import Exact, GreaterThanOrEqual, IContains, LessThan
 
+from audit.chain import last_place
 from audit.models import Event, EventQuerySet
 from audit.reading import events_shown
 
@@ -72,8 +73,7 @@ def events_page(wanted: EventFilter, *, before: int | None = None, size: int) ->
 
 def names_found(field: str, text: str) -> "QuerySet[Any]":
     """The names in `field` of the newest events that have `text` anywhere, in their order, each once. It examines MOST_EXAMINED events."""
-    last = Event.objects.order_by("-sequence").values_list("sequence", flat=True).first() or 0
-    newest = Event.objects.filter(sequence__gt=last - MOST_EXAMINED).annotate(name=without_index(field))
+    newest = Event.objects.filter(sequence__gt=last_place().sequence - MOST_EXAMINED).annotate(name=without_index(field))
     return newest.filter(name__icontains=text).order_by("name").values_list("name", flat=True).distinct()
 
 

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Min
 
 from audit.actors import Actor
+from audit.chain import last_place
 from audit.exports.ranges import fitting, log_key
 from audit.models import Event, Segment
 from audit.record import record
@@ -72,7 +73,7 @@ def segments_close(*, actor: Actor, before: datetime, now: datetime) -> list[Seg
 
 def _segments(before: datetime, *, actor: Actor, now: datetime) -> Iterator[Segment]:
     newer = Event.objects.filter(at__gte=before).aggregate(first=Min("sequence"))["first"]
-    limit = newer - 1 if newer else (Event.objects.order_by("sequence").values_list("sequence", flat=True).last() or 0)
+    limit = newer - 1 if newer else last_place().sequence
     kept, after = Segment.objects.exclude(status=SegmentStatus.FAILED).order_by("first"), 0
     for _ in range(MOST_SEGMENTS):
         while there := kept.filter(first__lte=after + 1, last__gt=after).first():
