@@ -65,7 +65,7 @@ def _remove(segment: Segment, *, now: datetime) -> bool:
     """Whether all events of the segment are removed. First a checkpoint states the removal, so `verify_audit` knows that it was decided."""
     if events_before(segment):
         raise Retry("The events before these are removed first.", after=SOON)
-    removed = _stated(segment) or _state(segment, now=now)
+    removed = _removal_stated(segment) or _removal_sign(segment, now=now)
     _file_compare(segment, removed.sha256)
     until = time.monotonic() + AT_A_STRETCH_S
     while time.monotonic() < until:
@@ -74,14 +74,14 @@ def _remove(segment: Segment, *, now: datetime) -> bool:
     return False
 
 
-def _stated(segment: Segment) -> Removed | None:
+def _removal_stated(segment: Segment) -> Removed | None:
     """What the checkpoint of the segment states; None if it does not state the removal of these events."""
     row = Checkpoint.objects.signed().filter(number=segment.checkpoint or 0).first()
     removed = opened(row.line, public_key_from(public_key_known())).removed if row else None
     return removed if removed and removed.sequence == segment.last else None
 
 
-def _state(segment: Segment, *, now: datetime) -> Removed:
+def _removal_sign(segment: Segment, *, now: datetime) -> Removed:
     """Sign that these events are removed. The row of the segment is no reason: the event of the decision and the file are.
 
     A worker that ends after this signs it once more, which changes nothing. Raises: NotDecided, FileDamaged, Retry.

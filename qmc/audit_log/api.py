@@ -18,7 +18,8 @@ from audit.listing import LARGEST_SEQUENCE, EventFilter, events_page
 from audit.models import CheckpointKey, Outcome, Segment
 from audit.reasons import may_read_reasons, without
 from audit.request import CredentialKind
-from audit.retention.services import PERMISSION, segment_remove, segments_close
+from audit.retention.services import PERMISSION as REMOVE
+from audit.retention.services import segment_remove, segments_close
 from audit.retention.states import SegmentStatus
 from people.sign_in.fresh_sign_in import fresh_sign_in_required
 from qmc.audit_log.exports import JSON_LINES, KINDS, range_answer, selection_answer
@@ -228,7 +229,7 @@ class SegmentRemove(View):
 
     @operation({202: SegmentOutput}, body=SegmentRemoveInput, conflicts=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        self.actor.require(PERMISSION)
+        self.actor.require(REMOVE)
         segment = get_object_or_404(Segment, pk=pk)
         if not request.auth:
             fresh_sign_in_required(request._request)
