@@ -18,7 +18,7 @@ NAMED = 3
 REMEDY = (
     f"Run `{QMC} verify_audit`, which reads every event and names all findings. Find out who wrote to the database or to the data directory. "
     f"If events or checkpoints are lost, or a file or the table differs, accept the gap: `{QMC} accept_audit_gap --reason TEXT`. Events that were edited, "
-    "inserted, removed or put into another order stay findings until you restore a backup from before the change. The site goes on."
+    "inserted, removed or put into another order stay findings until you restore a backup from before the change. The site continues to work."
 )
 UNSIGNED_REMEDY = (
     "If a cause is named, remove it: free space on the disk, put back the root passphrase, or correct the permissions. Otherwise start the workers of the "

@@ -39,6 +39,6 @@ class RemovalForm(ServiceForm):
         help_text="Why these events may be removed. It is in the audit log, for auditors.", error_messages={"required": "Enter the reason."},
     )  # fmt: skip
     copied = forms.BooleanField(
-        label="The file is copied", widget=checkbox(), help_text="To another machine, where you keep it. No backup has it.",
+        label="The file is copied", widget=checkbox(), help_text="To another machine, where you keep it. Backups do not contain it.",
         error_messages={"required": "Copy the file first, then confirm it here."},
     )  # fmt: skip
