@@ -382,7 +382,7 @@ class Eyes:
         page, first = self.go(), self.password()
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill(first)
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         if first != CHOSEN:
             page.get_by_label("Present password").fill(first)
             page.get_by_label("New password").fill(CHOSEN)

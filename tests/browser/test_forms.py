@@ -26,7 +26,7 @@ def sign_in_again(eyes: Eyes) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill(eyes.password())
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 @pytest.mark.parametrize("button", ["Register", "Run checks"])

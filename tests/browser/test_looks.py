@@ -33,6 +33,7 @@ def looked_at(eyes: Eyes, name: str) -> list[str]:
 
     In `make faults` both widths, and axe-core for all; where pictures are drawn all four.
     """
+    eyes.page.wait_for_load_state()
     page, with_axe = eyes.page, RUN_SLOW or bool(PICTURES) or hash_of(name) % 3 == 0
     found = [f"{name}: no icon {icon} in the sprite" for icon in page.evaluate(ICONS) if f'<symbol id="{icon}"' not in SPRITE]
     if with_axe:
@@ -214,7 +215,7 @@ def test_a_one_time_link_sets_a_password_with_which_the_person_signs_in(eyes: Ey
     page.get_by_role("button", name="Set password").click()
     page.get_by_label("Username").fill("anna.from.a.department.with.a.long.name@corp.example")
     page.get_by_label("Password").fill(word)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_title("Overview · Trust zone console")
     expect(eyes.go("/roots/rotate/").get_by_text("It needs the role SecurityAdmin or RootAdmin")).to_be_visible()
     eyes.heard.troubles.clear()  # the browser notes the refusal
@@ -226,7 +227,7 @@ def test_answers_to_input_are_accessible(eyes: Eyes, furnished: Furnished) -> No
     page, found = eyes.go(), []
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("is wrong")
     found += looked_at(eyes, "sign in wrong")
     eyes.sign_in()

@@ -1,5 +1,8 @@
 """A provider is configured, tested and enabled, and people sign in with it: in a real browser, at a real provider."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Eyes
@@ -19,12 +22,21 @@ def sign_out(eyes: Eyes) -> None:
 
 def test_a_provider_is_configured_tested_and_used(eyes: Eyes) -> None:
     callback = eyes.url(CALLBACK)
-    with identity_provider(client={"redirect_uris": [callback]}) as provider:
+    with identity_provider(client={"redirect_uris": [callback]}) as provider, disabled_afterwards(eyes):
         eyes.sign_in()
         found = configured(eyes, provider, callback)
         found += tried(eyes, provider)
         found += enabled_and_used(eyes, provider)
         assert found == []
+
+
+@contextmanager
+def disabled_afterwards(eyes: Eyes) -> Iterator[None]:
+    """The site is shared: other tests sign in at a page without a provider, also if this one fails."""
+    try:
+        yield
+    finally:
+        eyes.site.manage("shell", "-c", "from people.models import IdentityProvider; IdentityProvider.objects.update(enabled=False)")
 
 
 def configured(eyes: Eyes, provider: IdentityProvider, callback: str) -> list[str]:
@@ -75,8 +87,10 @@ def enabled_and_used(eyes: Eyes, provider: IdentityProvider) -> list[str]:
     expect(page.get_by_role("button", name="Link with Company")).to_be_visible()
     found += looked_at(eyes, "provider own link")
     eyes.go("/people/").get_by_role("link", name="admin", exact=True).click()
+    expect(page).to_have_title("admin · Trust zone console")
     found += looked_at(eyes, "provider on the page of a person")
     page.get_by_role("link", name="Link").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("sign-in with Company")
     found += looked_at(eyes, "provider link of a person")
     sign_out(eyes)
     found += looked_at(eyes, "sign in with a provider")
@@ -94,5 +108,4 @@ def enabled_and_used(eyes: Eyes, provider: IdentityProvider) -> list[str]:
     page.get_by_role("button", name="Sign in with Company").click()
     at_the_provider(page, "berta", "Cancel")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in canceled")
-    eyes.site.manage("shell", "-c", "from people.models import IdentityProvider; IdentityProvider.objects.update(enabled=False)")
     return found + looked_at(eyes, "provider canceled")

@@ -42,7 +42,7 @@ def looks(eyes: Eyes) -> Iterator[Looks]:
 def password(page: Page, name: str) -> None:
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def roles_and_reset(eyes: Eyes, looks: Looks) -> None:
@@ -53,8 +53,10 @@ def roles_and_reset(eyes: Eyes, looks: Looks) -> None:
     expect(page.get_by_role("row", name="AuditAdmin")).to_contain_text("required")
     looks.at("roles")
     eyes.go("/people/").get_by_role("link", name="tom", exact=True).click()
+    expect(page).to_have_title("tom · Trust zone console")
     looks.at("person with second factor")
     page.get_by_role("link", name="Reset", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Reset")
     looks.at("reset second factors")
     page.get_by_role("button", name="Reset second factors").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -96,14 +98,15 @@ def test_an_authenticator_app_is_added_and_used(eyes: Eyes, looks: Looks) -> Non
     password(page, "tom")
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     page.get_by_label("Code").fill("000000")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_text("This code is wrong")).to_be_visible()
     page.get_by_text("Lost phone or passkey").click()
     looks.at("second step")
     page.get_by_label("Code").fill(code_at(key, datetime.now(UTC)))
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_title("Overview · Trust zone console")
     eyes.go(f"{PAGE}recovery-codes/").get_by_role("link", name="Use a code").click()
+    expect(page.get_by_label("Code")).to_be_visible()
     looks.at("code again")
     page.get_by_label("Code").fill(codes[0])
     page.get_by_role("button", name="Continue").click()

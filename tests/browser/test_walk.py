@@ -78,10 +78,10 @@ def sign_in_wrong_then_right(eyes: Eyes) -> None:
     page = eyes.page
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("is wrong")
     page.get_by_label("Password").fill(eyes.password())
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page).to_have_title("Overview · Trust zone console")
 
 
