@@ -20,7 +20,7 @@ from audit.checkpoints.look import log_verify
 from audit.checkpoints.services import CheckpointRefused, audit_gap_accept, checkpoint_is_due, checkpoint_sign
 from audit.models import Checkpoint, CheckpointKey, Finding, Head
 from audit.record import record
-from audit.tasks import check
+from audit.tasks import LOOK, check
 from audit.tasks import look as look_at_all
 from certs.models import TrustZone
 from certs.roots.passphrase import root_passphrase_rotate
@@ -391,3 +391,16 @@ def test_a_worker_that_cannot_sign_is_a_need_and_one_that_finds_a_change_is_no_e
     PeriodicWork.objects.all().delete()  # as if the lease of the worker that failed had expired
     check()
     assert {need.code for need in needs(Look(NOW))} == {"audit-log-changed"}
+
+
+@pytest.mark.parametrize(
+    ("error", "success", "text"),
+    [
+        ("OSError: No space left on device", NOW, "The last verification failed: No space left on device"),
+        ("", NOW - timedelta(days=2, minutes=1), "The last verification ended 2 days ago or earlier."),
+        ("", NOW - timedelta(days=2), ""),
+    ],
+)
+def test_a_daily_verification_that_fails_or_does_not_run_is_a_need(signed: int, error: str, success: datetime, text: str) -> None:
+    PeriodicWork.objects.update_or_create(name=LOOK, defaults={"lease_until": NOW, "last_error": error, "last_success": success})
+    assert [(need.code, need.text) for need in needs(Look(NOW))] == ([("audit-log-unverified", text)] if text else [])

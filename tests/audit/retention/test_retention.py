@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from alerts.channels.services import channel_create
 from alerts.models import Channel
+from attention.needs import Look
 from audit.actors import SYSTEM, Actor, PermissionRefused
 from audit.chain import last_place
 from audit.checkpoints import look
@@ -37,6 +38,7 @@ from jobs.registry import Retry
 from jobs.services import job_create
 from pki.core.errors import PKIError
 from pki.evidence.checkpoints import chain_of, public_key_from
+from qmc.audit_log.attention import needs
 from sealing.errors import ZoneBroken
 from sitekit.engines import ENGINES, engine
 from sitekit.site import ROOT
@@ -204,6 +206,12 @@ def test_a_log_that_was_changed_is_not_removed(ends: list[int]) -> None:
     assert (segment.status, "Event 2 was changed" in segment.problem) == ("failed", True)
     with pytest.raises(RetentionRefused, match="failed"):
         remove(segment)
+    assert [need.title for need in needs(Look(LATER)) if need.code == "audit-segment-failed"] == [
+        f"Old {segment} could not be written to a file"
+    ]
+    execute("update audit_event set actor = 'system' where sequence = 2")
+    segments_close(actor=ANN, before=OLD, now=LATER)
+    assert "audit-segment-failed" not in {need.code for need in needs(Look(LATER))}
 
 
 def test_a_log_that_is_not_what_was_signed_is_not_removed(ends: list[int]) -> None:
