@@ -1,5 +1,6 @@
 """Django's settings. What an installation chooses comes from qmc.installation."""
 
+import hashlib
 import hmac
 import os
 import secrets
@@ -30,6 +31,15 @@ def cookie_names(secret_key: str) -> tuple[str, str]:
     """The name of a cookie, of the session or of the forms' token. Each site has its own, and the browser binds it to the host."""
     tag = hmac.digest(secret_key.encode(), b"names of cookies", "sha256").hex()[:8]
     return f"__Host-session-{tag}", f"__Host-csrf-{tag}"
+
+
+def content_hash(folder: Path) -> str:
+    """A part of the hash of all files in a folder, with their names. It is the same on each machine."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
+        name, content = str(path.relative_to(folder)).encode(), path.read_bytes()
+        digest.update(b"%d %d %b%b" % (len(name), len(content), name, content))
+    return digest.hexdigest()[:12]
 
 
 SECRET_KEY_FILE = INSTALLATION.secret_key_file
@@ -100,6 +110,7 @@ FOR_AGENTS = [
 ]
 FOR_PEOPLE = [
     "django.middleware.security.SecurityMiddleware",
+    "web.compression.CompressionMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "web.middleware.RequestMiddleware",
@@ -154,9 +165,10 @@ SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = cookie_names(SECRET_KEY)
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # Every text is English. Without translations, Django does not ask for the language of each address, field and number that it writes.
 LANGUAGE_CODE, USE_I18N, TIME_ZONE, USE_TZ = "en", False, "UTC", True
-STATIC_URL = "static/"
-STATICFILES_DIRS = [PAGES / "static"]
-WHITENOISE_USE_FINDERS = True
+# Browsers keep these files for years: an address changes with the content of any of them.
+STATIC_URL = f"static/{content_hash(PAGES / 'static')}/"
+STATICFILES_DIRS, STATICFILES_FINDERS = [PAGES / "static"], ["django.contrib.staticfiles.finders.FileSystemFinder"]
+WHITENOISE_USE_FINDERS, WHITENOISE_IMMUTABLE_FILE_TEST = True, "^/static/"
 AUTHENTICATION_BACKENDS = ["people.roles.backend.RoleBackend"]
 ACCOUNT_ADAPTER = "people.sign_in.adapter.AccountAdapter"
 ACCOUNT_FORMS = {"login": "people.sign_in.forms.SignInForm"}

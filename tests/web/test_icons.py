@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from django.conf import settings
+from django.templatetags.static import static
 
 from web.templatetags.console import LOOKS, badge, icon
 
@@ -19,7 +20,7 @@ def test_every_icon_that_is_used_is_in_the_sprite() -> None:
 
 
 def test_an_icon_points_into_the_sprite() -> None:
-    assert icon("key") == '<svg class="icon" aria-hidden="true"><use href="/static/made/icons.svg#key"/></svg>'
+    assert icon("key") == f'<svg class="icon" aria-hidden="true"><use href="{static("made/icons.svg")}#key"/></svg>'
     assert icon("key") in badge("issuing")
 
 

@@ -77,7 +77,7 @@ def test_the_console_has_its_pages_and_nothing_for_development(wheels: list[Path
         "qmc/templates/base.html",
         "qmc/static/qmc/console.css",
         "qmc/static/made/icons.svg",
-        "qmc/static/made/tabler.min.css",
+        "qmc/static/made/tabler.css",
     } <= console
     templates = {f"qmc/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "templates").rglob("*.html")}
     assert {name for name in console if name.endswith(".html")} == templates

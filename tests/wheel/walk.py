@@ -50,7 +50,7 @@ def walk(environment: Path, empty: Path) -> dict[str, Any]:
         seen["sign-in"], content = page(site, "/accounts/login/")
         seen["lost password"] = re.findall(r"<code>(.+) NAME</code>", content)
         files = re.findall(r'(?:href|src)="(/static/[^"#]+)', content)
-        seen["files"] = {path: page(site, path)[0] for path in [*files, "/static/made/icons.svg"]}
+        seen["files"] = {path: page(site, path)[0] for path in files}
         home, address = empty / "home", site.address(2)
         words = [environment / "bin/qmc-agent", "serve", "--home", home, "--address", address, "--setup-address", address]
         log = stack.enter_context((empty / "agent.log").open("wb"))
