@@ -1,5 +1,6 @@
 """Actors: a person, a token, a node, or the system itself."""
 
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,13 +36,14 @@ class PermissionRefused(Exception):
 class Actor:
     """The person, node or process that acts. `user` decides permissions. The system itself has every permission, a node has none.
 
-    `limit` says why a permission of `user` may not be used here, and "" if it may.
+    `limit` says why a permission of `user` may not be used here, and "" if it may. `token` is the id of the token that acts.
     """
 
     kind: str
     name: str
     user: PermissionHolder | None = None
     limit: Callable[[str], str] | None = None
+    token: uuid.UUID | None = None
 
     @property
     def label(self) -> str:

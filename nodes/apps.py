@@ -34,6 +34,7 @@ class NodesConfig(AppConfig):
         from nodes.registration import section as registration_section  # noqa: F401, PLC0415
         from nodes.registration import services as registration  # noqa: F401, PLC0415
         from nodes.renewal import attention as renewal_attention  # noqa: F401, PLC0415
+        from nodes.renewal import bulk as renewal_bulk  # noqa: F401, PLC0415
         from nodes.renewal import events as renewal_events  # noqa: F401, PLC0415
         from nodes.renewal import expiring as renewal_expiring  # noqa: F401, PLC0415
         from nodes.renewal import section as renewal_section  # noqa: F401, PLC0415

@@ -9,6 +9,7 @@ from alerts.deliveries import api as alert_deliveries
 from alerts.routes import api as alert_routes
 from alerts.watchdog.api import AlertRules
 from alerts.watchdog.pages import rules as alert_rules
+from bulk import api as bulk
 from certs.certificates import api as certificates
 from certs.exports import api as exports
 from certs.lifetime.api import LifetimeSetting
@@ -104,6 +105,11 @@ API = [
     path("tokens/<uuid:pk>/", tokens.TokenDetail.as_view()),
     path("attention/", Attention.as_view()),
     path("expiry/", Expiry.as_view()),
+    path("bulk/", bulk.Bulk.as_view()),
+    path("bulk/<uuid:pk>/", bulk.BulkDetail.as_view()),
+    path("bulk/<uuid:pk>/items/", bulk.BulkItems.as_view()),
+    path("bulk/<uuid:pk>/cancel/", bulk.BulkCancel.as_view()),
+    path("bulk/<uuid:pk>/secrets/", bulk.BulkSecrets.as_view()),
     path("rotations/", rotations.Rotations.as_view()),
     path("rotations/<uuid:pk>/", rotations.RotationDetail.as_view()),
     path("rotations/<uuid:pk>/pause/", rotations.RotationPause.as_view()),
@@ -132,6 +138,7 @@ urlpatterns = [
     path("accounts/reauthenticate/passkey/", doors.passkey_again, name="mfa_reauthenticate_webauthn"),
     path("accounts/second-factor/", doors.second_factor, name="mfa_authenticate"),
     path("accounts/passkey/", doors.passkey_alone, name="mfa_login_webauthn"),
+    path("", include("bulk.urls")),
     path("", include("nodes.urls")),
     path("", include("nodes.browser_certificates.urls")),
     path("", include("nodes.connections.urls")),

@@ -11,6 +11,7 @@ from django.utils import timezone
 from alerts.models import Alert, Channel, Delivery, Message, QueuedMessage
 from audit.actors import SYSTEM
 from audit.models import Segment
+from bulk.models import BulkWork
 from certs.certificates.services import renew_at
 from certs.models import Certificate, Export
 from certs.names.services import names_take
@@ -91,6 +92,12 @@ def export(machine: str = "a.example", *, at: datetime, **fields: Any) -> Export
     """An export that was made `at` that time, without certificates and files."""
     plain = {"format": "pem", "status": "made", "status_since": at, "batch": uuid.uuid4(), "created_at": at}
     return Export.objects.create(machine=machine, **plain | fields)
+
+
+def bulk_work(*, at: datetime, **fields: Any) -> BulkWork:
+    """A renewal of no nodes that was begun `at` that time."""
+    plain = {"action": "nodes.renew", "title": "Renew 2 nodes", "actor": "ann", "request": uuid.uuid4(), "total": 2, "created_at": at}
+    return BulkWork.objects.create(**plain | fields)
 
 
 def channel(name: str = "ops", *, at: datetime, **fields: Any) -> Channel:

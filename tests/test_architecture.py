@@ -16,7 +16,7 @@ from tests.faults.steps import EVERY_STEP
 ROOT = Path(__file__).parent.parent
 # In this order: each imports only the earlier ones.
 APPS = [
-    "pki", "agent", "sealing", "outbound", "jobs", "audit", "attention", "web", "people", "certs", "nodes", "storage", "backups", "alerts", "qmc",
+    "pki", "agent", "sealing", "outbound", "jobs", "audit", "attention", "web", "people", "bulk", "certs", "nodes", "storage", "backups", "alerts", "qmc",
 ]  # fmt: skip
 # The rooms of an app from the ground up. What an app has beside its rooms is above them all, but for these files, which all rooms share.
 ROOMS = {
@@ -112,7 +112,7 @@ def test_rooms_import_one_way(app: str, room: str) -> None:
         assert own <= may, path
 
 
-@pytest.mark.parametrize("app", ["web", "certs", "nodes", "alerts", "qmc"])
+@pytest.mark.parametrize("app", ["web", "bulk", "certs", "nodes", "alerts", "qmc"])
 def test_templates_use_those_of_their_room_and_below(app: str) -> None:
     """What a higher room shows on the page of a lower one is a registered section."""
     folder = ROOT / "templates" / app

@@ -211,7 +211,7 @@ class View(APIView):
     def actor(self) -> Actor:
         user = self.request.user
         token: Any = self.request.auth
-        return Actor("token", str(token), user, token.limit) if token else Actor("user", user.get_username(), user)
+        return Actor("token", str(token), user, token.limit, token.pk) if token else Actor("user", user.get_username(), user)
 
     def paged(self, rows: Any, render: Callable[[Any], Any]) -> Response:
         """One page of `rows`: `{"results": […], "next": …}`. Raises: InputInvalid for a page that does not exist."""

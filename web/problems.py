@@ -91,6 +91,14 @@ def _detail(exc: Exception) -> str:
     return next((text for kind, text in DETAILS.items() if isinstance(exc, kind)), None) or str(exc)
 
 
+def refusal_of(exc: Exception) -> str | None:
+    """The sentences of an error that a person can do something about, with the remedies of all checks. None for an unexpected error, and while the database is unavailable."""
+    found = _known(exc)
+    if found is None or found[0] >= 500:
+        return None
+    return " ".join(error.message for error in _errors(exc)) if isinstance(exc, Blocked) else _detail(exc)
+
+
 def problem_handler(exc: Exception, context: dict[str, Any]) -> JsonResponse:
     """Answer any error with problem details. An unregistered class becomes a 500 with a fixed text."""
     if isinstance(exc, PermissionRefused):

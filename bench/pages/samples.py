@@ -1,5 +1,6 @@
 """The objects whose pages are measured. Objects that the seeded site lacks are made with the services of the product."""
 
+import uuid
 from datetime import datetime
 
 from django.db import models
@@ -13,6 +14,9 @@ from alerts.rules.models import rules_current
 from audit.actors import SYSTEM
 from audit.models import Event, SyslogReceiver
 from bench.pages.addresses import Sample, Samples
+from bulk.actions import action_of_list
+from bulk.models import BulkWork
+from bulk.services import MOST, NewItem, bulk_begin
 from certs.models import Certificate, Deployment, Export, Rotation
 from certs.states import CertificateStatus
 from nodes.browser_certificates.services import browser_certificate_request
@@ -51,6 +55,9 @@ def samples_make(*, now: datetime) -> None:
         receiver_create(actor=SYSTEM, name="archive", host="logs.example", enabled=False, now=now)
     if not BrowserCertificate.objects.filter(state=BrowserCertificateState.AWAITING_ANSWER).exists():
         browser_certificate_request(actor=SYSTEM, host_names=["reports.example"], key_type=KeyType.EC_P256, now=now)
+    if not BulkWork.objects.exists():
+        items = [NewItem(node.name, node.pk) for node in Node.objects.order_by("pk")[:MOST]]
+        bulk_begin(actor=SYSTEM, action=action_of_list("nodes.renew"), items=items, parameters={}, request=uuid.uuid4(), now=now)
     alerts_settle(now=now)
     if not Alert.objects.exists():
         alerts_update(now=now)
@@ -101,6 +108,7 @@ def samples() -> Samples:
         "people/": _samples("", Person.objects.all()),
         "settings/syslog/": receivers,
         "syslog-receivers/": receivers,
+        "bulk/": _samples("", BulkWork.objects.all()),
         "tokens/": _samples("", ApiToken.objects.all()),
         "audit/": _samples("", Event.objects.order_by("-sequence")),
         "alerts/": _samples("", Alert.objects.all()),

@@ -16,6 +16,7 @@ from audit.checkpoints.look import log_extended
 from audit.checkpoints.services import checkpoint_is_due
 from audit.syslog.services import deliveries_start
 from bench.pages.measure import Worked, worked
+from bulk.services import secrets_wipe, works_delete_old
 from certs.certificates.services import certificates_sweep
 from certs.exports.services import archives_wipe
 from certs.models import Certificate
@@ -62,6 +63,8 @@ PARTS: dict[str, tuple[Work, ...]] = {
     "state changes": (state_changes_start,),
     "upgrade copies": (upgrade_copies_remove,),
     "jobs-old": (jobs_delete_old,),
+    "bulk-secrets": (secrets_wipe,),
+    "bulk-old": (works_delete_old,),
     "audit check": (checkpoint_is_due, what_a_checkpoint_verifies),
     "audit look": (),
     "audit syslog": (deliveries_start,),

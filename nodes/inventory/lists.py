@@ -13,6 +13,7 @@ from nodes.inventory.filters import NodeFilter
 from nodes.inventory.health import with_health
 from nodes.models import Node
 from web.lists.declared import Column, List
+from web.lists.registry import ListPlace, list_register
 
 PLAIN = (
     "name", "host_name", "address", "distribution_port", "node_port", "subject_alternative_names", "services", "state", "state_reason",
@@ -39,6 +40,7 @@ def _node_json(node: Node, certificates: list[Certificate], now: datetime) -> di
 
 
 class NodeList(List):
+    name = "nodes"
     model = Node
     noun, caption = "node", "Nodes"
     empty = "No nodes yet. Register the first node."
@@ -64,3 +66,6 @@ class NodeList(List):
 
     def json(self, rows: list[Node], now: datetime) -> list[dict[str, Any]]:
         return nodes_json(rows, now)
+
+
+list_register(ListPlace(NodeList, lambda now: Node.objects.with_report(), "nodes:list", "nodes.view_node"))

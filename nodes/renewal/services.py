@@ -1,5 +1,7 @@
 """Renewals: new keys and certificates for a registered node, offered in the heartbeat's answer and fetched over mutual TLS."""
 
+import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -18,7 +20,7 @@ from nodes.errors import IllegalNodeTransition, NodeUnreachable, StaleNode
 from nodes.inventory.transition import node_lock, renewal_transition
 from nodes.issuance.services import GenerationRequest, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
 from nodes.jobs import RENEWAL
-from nodes.models import Node, Renewal
+from nodes.models import CallerFinding, Node, Renewal
 from nodes.nudges.services import nodes_nudge
 from nodes.observation.callers import DISPUTED, generation_next, is_disputed
 from nodes.states import NodeState, RenewalStatus
@@ -36,16 +38,31 @@ LIMITS = {
     RenewalStatus.PROVING: timedelta(minutes=10),
 }
 SELDOM = timedelta(seconds=60)
+IN_PROGRESS = "A renewal is already in progress. Wait until it has ended."
 AFTER_A_FAILURE, MOST_PATIENCE = timedelta(minutes=5), timedelta(hours=1)
+
+
+def renewals_refused(nodes: Sequence[Node]) -> dict[uuid.UUID, str]:
+    """Why no renewal of some of `nodes` can be requested now, and what to do. Two queries."""
+    pks = [node.pk for node in nodes]
+    disputed = set(CallerFinding.objects.filter(node__in=pks, kind=CallerFinding.Kind.TWO_CALLERS).values_list("node", flat=True))
+    renewing = set(Renewal.objects.filter(node__in=pks).under_way().values_list("node", flat=True))
+    found = {}
+    for node in nodes:
+        if node.state != NodeState.REGISTERED:
+            found[node.pk] = "It is not registered, so it has nothing to renew. Register it first."
+        elif node.pk in disputed:
+            found[node.pk] = DISPUTED
+        elif node.pk in renewing:
+            found[node.pk] = IN_PROGRESS
+    return found
 
 
 def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
     """Request new keys and certificates with the same database key. Raises: PermissionRefused, IllegalNodeTransition."""
     actor.require("nodes.renew_node")
-    if node.state != NodeState.REGISTERED:
-        raise IllegalNodeTransition(f"{node} is not registered, so it has nothing to renew. Register it first.")
-    if is_disputed(node):
-        raise IllegalNodeTransition(f"{node}: {DISPUTED}")
+    if refused := renewals_refused([node]):
+        raise IllegalNodeTransition(f"{node}: {refused[node.pk]}")
     try:
         with transaction.atomic():
             generation = generation_next(node)
@@ -55,7 +72,7 @@ def node_renew(*, actor: Actor, node: Node, now: datetime) -> Renewal:
             record(actor=actor, action="renewal.requested", target=node, detail={"generation": generation}, now=now)
             job_create(task=TASK, subject=renewal.pk, title=f"Renewal of {node}", actor=actor.label, now=now)
     except IntegrityError as exc:
-        raise IllegalNodeTransition(f"A renewal of {node} is already in progress.") from exc
+        raise IllegalNodeTransition(f"{node}: {IN_PROGRESS}") from exc
     return renewal
 
 

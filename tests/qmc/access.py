@@ -32,6 +32,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "POST /api/v1/audit/segments/<uuid:pk>/remove/": {"reason": "it is old"},
     "POST /api/v1/browser-certificates/": {"host_names": ["rim9.example"]},
     "POST /api/v1/browser-certificates/<uuid:pk>/answer/": {"certificate": "none"},
+    "POST /api/v1/bulk/": {"action": "nodes.renew", "filter": {"search": "rim1"}, "preview": True},
     "POST /api/v1/certificates/<uuid:pk>/revoke/": {"reason": "superseded"},
     "POST /api/v1/cluster/check-token/": {"token": "none"},
     "PUT /api/v1/cluster/site/": SITE,
@@ -114,6 +115,7 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
         "/alert-routes/": (str(route.pk),),
         "/syslog-receivers/": (str(syslog.pk),),
         "/settings/syslog/": (str(syslog.pk),),
+        "/bulk/": (str(factories.bulk_work(at=now, account=owner).pk),),
         "/account/sessions/": ("7",),
         "/account/second-factors/": ("7",),
     }

@@ -9,6 +9,7 @@ from drf_spectacular.generators import SchemaGenerator
 from alerts.models import Channel
 from certs.models import Certificate
 from nodes.models import Node
+from tests import factories
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -33,6 +34,8 @@ def filled(path: str) -> str:
         pk = Node.objects.get(is_central=True).pk
     elif "/alert-channels/" in path:
         pk = _channel().pk
+    elif "/bulk/" in path:
+        pk = factories.bulk_work(at=timezone.now()).pk
     else:
         pk = Certificate.objects.get(kind="client").pk
     return path.replace("{id}", str(pk)).replace("{generation}", "1")

@@ -29,8 +29,9 @@ class Column:
 
 
 class List:
-    """One list. `sort` is its default order. `csv` names the columns of the CSV file, and `reasons` the members that have reasons: members of `json`."""
+    """One list. `name` is that of the registry, if it is there. `sort` is its default order. `csv` names the columns of the CSV file, and `reasons` the members that have reasons: members of `json`."""
 
+    name: ClassVar[str] = ""
     model: ClassVar[type[Model]]
     noun: ClassVar[str]
     many: ClassVar[str] = ""  # for nouns that do not end with an s

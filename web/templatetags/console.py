@@ -81,6 +81,9 @@ LOOKS = {
     "written": ("written and verified", "green", "file-check"),
     "removing": ("being removed", "blue", "trash"),
     "removed": ("removed", "grey", "archive"),
+    "running": ("in progress", "blue", "refresh"),
+    "cancelling": ("being cancelled", "orange", "player-pause"),
+    "cancelled": ("cancelled", "grey", "ban"),
     "registering": ("registration in progress", "blue", "key"),
 }
 

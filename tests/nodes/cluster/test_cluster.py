@@ -458,7 +458,7 @@ def test_one_button_renews_calling_nodes_without_it(client: Client, zone: Zone, 
     assert "rim2: is silent" in page
     assert list(Renewal.objects.values_list("node__name", flat=True)) == ["rim1"]
     assert Job.objects.filter(title="Renewal of rim1").count() == 1
-    assert "A renewal of rim1 is already in progress" in client.post("/cluster/manual/deliver/", {"node": str(rim.pk)}).content.decode()
+    assert "rim1: A renewal is already in progress" in client.post("/cluster/manual/deliver/", {"node": str(rim.pk)}).content.decode()
     assert "Every node has it" in client.post("/cluster/manual/deliver/", {"node": "nonsense"}).content.decode()
     assert client.get("/cluster/manual/deliver/").status_code == 405
 

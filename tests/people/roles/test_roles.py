@@ -14,8 +14,8 @@ from people.roles.registry import ABOUT, Role, permissions_registered, roles_wit
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parent.parent.parent.parent
-APPS = ("jobs", "audit", "attention", "web", "people", "certs", "nodes", "storage", "backups", "alerts", "qmc")
-NAME = re.compile(r'"((?:jobs|audit|people|certs|nodes|alerts)\.[a-z]+_[a-z]+)"')
+APPS = ("jobs", "audit", "attention", "web", "people", "bulk", "certs", "nodes", "storage", "backups", "alerts", "qmc")
+NAME = re.compile(r'"((?:jobs|audit|people|bulk|certs|nodes|alerts)\.[a-z]+_[a-z]+)"')
 
 
 def permissions() -> set[str]:
