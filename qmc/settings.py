@@ -20,8 +20,9 @@ except (SettingInvalid, files.NotPossible) as exc:
 
 PACKAGE = Path(__file__).resolve().parent
 BASE_DIR = PACKAGE.parent  # child processes start with this, so that they find the same code
-# The wheel has templates and static files inside this package, the tree has them beside it.
+# The wheel has templates, static files and documents inside this package, the tree has them beside it.
 PAGES = PACKAGE if (PACKAGE / "templates").exists() else BASE_DIR
+DOCUMENTS = PAGES / "docs"
 QMC_DATA_DIR = INSTALLATION.data_dir
 NODE_STORE = QMC_DATA_DIR / "node"
 SECRETS_DIR = QMC_DATA_DIR / "secrets"

@@ -129,6 +129,7 @@ urlpatterns = [
     path("clock/", overview.clock, name="clock"),
     path("settings/addresses/", views_addresses.addresses, name="addresses"),
     path("", include("qmc.syslog.urls")),
+    path("", include("qmc.help.urls")),
     path("too-large/", error_pages.too_large, name="too_large"),
     path("accounts/login/", account.login, name="account_login"),
     path("accounts/logout/", account.logout, name="account_logout"),

@@ -37,6 +37,8 @@ LEFT_OUT = {
     "account/theme/": "it takes forms only",
     "expiry.ics": "it takes a token of its own",
     "people/link/<str:secret>/": "it does not depend on the data",
+    "help/<slug:name>/": "it does not depend on the data",
+    "help/files/<path:name>": "it does not depend on the data",
     "too-large/": "it is an error",
     "api/v1/audit/export/": "it is a file of the whole log",
     "api/v1/schema/": "it does not depend on the data",

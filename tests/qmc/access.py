@@ -116,6 +116,8 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
         "/syslog-receivers/": (str(syslog.pk),),
         "/settings/syslog/": (str(syslog.pk),),
         "/bulk/": (str(factories.bulk_work(at=now, account=owner).pk),),
+        "/help/": ("alerts",),
+        "/help/files/": ("register-node.sh",),
         "/account/sessions/": ("7",),
         "/account/second-factors/": ("7",),
     }

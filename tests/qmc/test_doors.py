@@ -37,8 +37,8 @@ OPEN = {
     "/too-large/",
     "/api/v1/schema/",
 }
-# The pages of one's own account, and those that ask again who one is.
-OWN = ("/account/", "/accounts/reauthenticate/", "/accounts/provider/again/")
+# Pages that need a sign-in and no permission: one's own account, those that ask again who one is, and the help.
+OWN = ("/account/", "/help/", "/accounts/reauthenticate/", "/accounts/provider/again/")
 
 
 def paths(patterns: list[Any] | None = None, before: str = "/") -> Iterator[str]:

@@ -81,6 +81,8 @@ def test_the_console_has_its_pages_and_nothing_for_development(wheels: list[Path
     } <= console
     templates = {f"qmc/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "templates").rglob("*.html")}
     assert {name for name in console if name.endswith(".html")} == templates
+    documents = {f"qmc/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "docs").glob("*.md")}
+    assert {name for name in console if name.endswith(".md")} == documents
     assert [name for name in console if "node_modules" in name or "tests/" in name or name.endswith(".pyc")] == []
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from django import template
 from django.template import Context
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -15,6 +16,7 @@ from agent.version import VERSION
 from pki.core import clocks
 from pki.core.commands import AGENT, QMC
 from pki.core.verify import grouped
+from web.glossary import Term, terms
 from web.page import PageRequest, may_open, may_open_path
 from web.time_zones import time_zones
 
@@ -190,6 +192,19 @@ def clock_offset(seconds: float) -> str:
     if abs(seconds) < 1:
         return "no difference, within a second"
     return f"{clocks.length(timedelta(seconds=seconds))} {'ahead' if seconds > 0 else 'behind'}"
+
+
+@register.simple_tag
+def term(name: str) -> Term:
+    """A word of the glossary. Raises: KeyError for a word that it does not have."""
+    return terms()[name.lower()]
+
+
+@register.filter
+def document_url(place: str) -> str:
+    """The address of a document in the help, and of one of its headings: `exports#renew-an-export`."""
+    name, sharp, anchor = place.partition("#")
+    return reverse("help:document", args=[name]) + sharp + anchor
 
 
 @register.simple_tag(takes_context=True)
