@@ -125,6 +125,7 @@ urlpatterns = [
     path("recreate-root/", views_recreate.recreate, name="recreate_root"),
     path("recreate-root/progress/", views_recreate.progress, name="recreation"),
     path("expiry/", expiry.expiry, name="expiry"),
+    path("expiry/picture/", expiry.picture, name="expiry_picture"),
     path("expiry.ics", calendar_file, name="calendar"),
     path("clock/", overview.clock, name="clock"),
     path("settings/addresses/", views_addresses.addresses, name="addresses"),

@@ -115,7 +115,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Board:
-    """Everything that expires, counted by the database: groups by their expiry date, and automatic replacements by their due date.
+    """Everything that expires, counted: the things in each bucket, and in `waiting_totals` those that require an action.
 
     `next` is the next thing to expire that matters, if one does. Unused browser certificates, and lists that are signed each day, do not. `waiting` is the first
     thing that requires an action.
@@ -123,34 +123,19 @@ class Board:
 
     now: datetime
     as_of: datetime
-    groups: list[Group]
-    dues: list[Group]
+    totals: dict[str, int]
+    waiting_totals: dict[str, int]
     without_end: list[Endless]
     next: BoardRow | None = None
     waiting: BoardRow | None = None
 
     @property
     def count(self) -> int:
-        return sum(group.count for group in self.groups)
+        return sum(self.totals.values())
 
     @property
     def by_hand(self) -> int:
-        return sum(group.by_hand for group in self.groups)
-
-    def _by_bucket(self, name: str) -> dict[str, int]:
-        counts = dict.fromkeys(lifetime.BUCKET_NAMES, 0)
-        for group in self.groups:
-            counts[lifetime.bucket(group.last, self.as_of)] += getattr(group, name)
-        return counts
-
-    @property
-    def totals(self) -> dict[str, int]:
-        return self._by_bucket("count")
-
-    @property
-    def waiting_totals(self) -> dict[str, int]:
-        """The number of things in each bucket that require an action."""
-        return self._by_bucket("by_hand")
+        return sum(self.waiting_totals.values())
 
 
 def farthest(now: datetime) -> datetime:

@@ -1,19 +1,30 @@
-"""Everything that expires, counted by the database in one query."""
+"""Everything that expires, counted by the database by the month in which it expires or is due: for the picture and the calendar."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import BooleanField, Case, CharField, Count, DateTimeField, F, Max, Min, Q, QuerySet, Value, When
-from django.db.models.functions import Cast, Left
+from django.db.models import BooleanField, Case, CharField, F, Value, When
 
 from attention.expiring import ExpiringTable, Forecast
-from pki.core import lifetime
 from qmc.expiry.board import BoardRow, Group
+from qmc.expiry.periods import PERIOD, Part, answers, period_parameters, time_read
 
 SOONER = "sooner"  # instead of the month in which rows are due: not later than the day of the board
+
+
+# The tallies of one table. The text of a time begins with its month on both engines, and that is faster than their functions for dates.
+_MONTH, _NO_TIME = "SUBSTR(CAST({} AS text), 1, 7)", "CAST(NULL AS timestamp with time zone)"
+_TALLIES = (
+    "SELECT %s, kind_, {period}, {month}, {due}, by_hand_, COUNT(*), MIN(at_), MAX(at_), {first}, {last} FROM ({sql}) AS part "
+    "GROUP BY 2, 3, 4, 5, 6"
+)
+_OWN_DUE = {
+    "due": f"CASE due_ WHEN 'own' THEN {_MONTH.format('due_at_')} ELSE due_ END", "first": "MIN(due_at_)", "last": "MAX(due_at_)",
+}  # fmt: skip
+_NEVER_DUE = {"due": "''", "first": _NO_TIME, "last": _NO_TIME}
 
 
 class Tally(NamedTuple):
@@ -39,7 +50,6 @@ class Tally(NamedTuple):
 class Counts:
     """The counts of everything: the few rows, and the tallies of the tables."""
 
-    as_of: datetime
     few: Sequence[BoardRow]
     tallies: Sequence[Tally]
     forecasts: Mapping[str, Forecast | None]
@@ -63,31 +73,6 @@ class Counts:
             found += _dues([tally for tally in self.tallies if tally.source == source and not tally.by_hand], forecast) if forecast else []
         return found
 
-    @property
-    def coming(self) -> tuple[int, int]:
-        """How many things act before the day of the board: automatically, and by hand. Things act when they are due, or else when they expire."""
-        few = [row for row in self.few if row.before]
-        automatic, by_hand = sum(not row.needs_a_hand for row in few), sum(row.needs_a_hand for row in few)
-        for tally in self.tallies:
-            expired = self.bucket(tally) == "expired"
-            if tally.by_hand:
-                by_hand += tally.rows if expired else 0
-            elif expired or tally.due == SOONER:
-                automatic += tally.rows
-        return automatic, by_hand
-
-    def number(self, matches: Callable[[Tally], bool]) -> int:
-        """The rows of the tallies that match."""
-        return sum(tally.rows for tally in self.tallies if matches(tally))
-
-    def earliest(self, matches: Callable[[Tally], bool]) -> dict[str, datetime]:
-        """The table with the first row to expire of the tallies that match, if one matches, and when that expires."""
-        found = min((tally for tally in self.tallies if matches(tally)), key=lambda tally: tally.first, default=None)
-        return {found.source: found.first} if found else {}
-
-    def bucket(self, tally: Tally) -> str:
-        return lifetime.bucket(tally.first, self.as_of)
-
 
 def _group(row: BoardRow, at: datetime) -> Group:
     return Group(row.kind, at, at, 1, int(row.needs_a_hand))
@@ -110,46 +95,26 @@ def _dues(tallies: Sequence[Tally], forecast: Forecast) -> Iterator[Group]:
         yield from (Group(kind, rest_at, rest_at, count, 0) for kind, count in rest.items() if count > 0)
 
 
-def _begins(as_of: datetime) -> dict[str, datetime]:
-    """When each bucket begins, the earliest first, without that of expired things. The same decisions as `pki.core.lifetime.bucket`."""
-    ends = [0, *(days for _, days in lifetime.BUCKETS)]
-    return {name: as_of + timedelta(days=days) for name, days in zip(lifetime.BUCKET_NAMES[1:], ends, strict=True)}
-
-
-def in_bucket(name: str, as_of: datetime) -> Q:
-    """The rows in a bucket."""
-    begins = _begins(as_of)
-    following = dict(zip(lifetime.BUCKET_NAMES, [*begins.values(), None], strict=True))[name]
-    found = Q(not_after__gte=begins[name]) if name in begins else Q()
-    return found & Q(not_after__lt=following) if following else found
-
-
 def counted(few: Sequence[BoardRow], tables: Mapping[str, ExpiringTable], now: datetime, as_of: datetime) -> Counts:
-    """Count the rows of the tables, together with the few."""
+    """Count the rows of the tables, together with the few. One query."""
     forecasts = {source: table.forecast() for source, table in tables.items()}
-    parts = [_tallies(source, table, forecasts[source], now, as_of) for source, table in tables.items()]
-    found = parts[0].union(*parts[1:], all=True) if parts else []
-    return Counts(as_of, few, [Tally(*values) for values in found], forecasts)
+    parts = [_part(source, table, forecasts[source], now, as_of) for source, table in tables.items()]
+    return Counts(few, [_read(*row) for row in answers(parts)], forecasts)
 
 
-def _tallies(source: str, table: ExpiringTable, forecast: Forecast | None, now: datetime, as_of: datetime) -> "QuerySet[Any]":
-    """The tallies of one table. The text of a time begins with its month on both engines, and that is faster than their functions for dates."""
-    due: Any = Value("")
-    first_due: Any = Cast(Value(None), DateTimeField())
-    last_due = first_due
+def _read(source: str, kind: str, period: str, month: str, due: str, by_hand: int, rows: int, *times: Any) -> Tally:
+    first, last, first_due, last_due = times
+    own_due = (time_read(first_due), time_read(last_due)) if first_due else (None, None)
+    return Tally(source, kind, period, month, due, bool(by_hand), rows, time_read(first), time_read(last), *own_due)
+
+
+def _part(source: str, table: ExpiringTable, forecast: Forecast | None, now: datetime, as_of: datetime) -> Part:
+    """The SQL of the tallies of one table."""
+    by_hand = Case(When(table.by_hand(now), then=True), default=False, output_field=BooleanField())
+    columns = {"kind_": Value(table.kind) if table.kind else F("kind"), "at_": F("not_after"), "by_hand_": by_hand}
     if forecast is not None:
-        own = When(forecast.own, then=_month(forecast.field))
-        due = Case(When(table.replaced_by(as_of), then=Value(SOONER)), own, default=Value(""), output_field=CharField())
-        first_due, last_due = Min(forecast.field), Max(forecast.field)
-    periods = [When(not_after__gte=begin, then=Value(name)) for name, begin in reversed(_begins(as_of).items())]
-    keys = {
-        "source_": Value(source), "kind_": Value(table.kind) if table.kind else F("kind"),
-        "period_": Case(*periods, default=Value("expired")), "month_": _month("not_after"), "due_": due, "by_hand_": Case(When(table.by_hand(now), then=True), default=False, output_field=BooleanField()),
-    }  # fmt: skip
-    values = {"count_": Count("*"), "first_": Min("not_after"), "last_": Max("not_after"), "first_due_": first_due, "last_due_": last_due}
-    tallies: QuerySet[Any] = table.rows().order_by().annotate(**keys).values_list(*keys).annotate(**values)
-    return tallies
-
-
-def _month(field: str) -> Left:
-    return Left(Cast(field, CharField()), 7)
+        sooner, own = When(table.replaced_by(as_of), then=Value(SOONER)), When(forecast.own, then=Value("own"))
+        columns |= {"due_at_": F(forecast.field), "due_": Case(sooner, own, default=Value(""), output_field=CharField())}
+    sql, parameters = table.rows().order_by().annotate(**columns).values_list(*columns).query.sql_with_params()
+    text = _TALLIES.format(sql=sql, period=PERIOD, month=_MONTH.format("at_"), **(_OWN_DUE if forecast else _NEVER_DUE))
+    return text, [source, *period_parameters(as_of), *parameters]

@@ -14,6 +14,7 @@ from audit.actors import Actor
 from pki.core.roles import Kind
 from qmc.expiry.board import Board, BoardRow
 from qmc.expiry.counts import Counts, counted
+from qmc.expiry.totals import Totals, totals
 
 FEW = ""  # the source of the things of rooms with few, before all tables
 
@@ -46,6 +47,10 @@ class Everything:
 
     def _row(self, thing: Expiring) -> BoardRow:
         return BoardRow(**vars(thing), now=self.now, as_of=self.as_of)
+
+    @cached_property
+    def totals(self) -> Totals:
+        return totals([entry.row for entry in self.few], self.tables, self.now, self.as_of)
 
     @cached_property
     def counts(self) -> Counts:
@@ -101,17 +106,16 @@ def next_that_matters(every: Everything, at: Mapping[str, datetime] | None = Non
 
 def board_counted(every: Everything) -> Board:
     """The board without the rows that its title names. Raises: ZoneMissing."""
-    return Board(every.now, every.as_of, every.counts.groups, every.counts.dues, every.without_end)
+    found = every.totals
+    return Board(every.now, every.as_of, found.by_bucket(by_hand=False), found.by_bucket(by_hand=True), every.without_end)
 
 
 def expiry_board(every: Everything, page: Sequence[Entry] = ()) -> Board:
     """Everything that the board shows, whatever its filter. The rows of its page become things together with those that its title names."""
-    counts = every.counts
-    waiting = every.first(
-        lambda row: row.needs_a_hand, lambda table: table.by_hand(every.now), counts.earliest(lambda tally: tally.by_hand)
-    )
-    following = next_that_matters(every, counts.earliest(lambda tally: tally.by_hand or every.tables[tally.source].kind == ""))
-    following = following or every.first(lambda row: True, lambda table: Q(), counts.earliest(lambda tally: True))
+    found = every.totals
+    waiting = every.first(lambda row: row.needs_a_hand, lambda table: table.by_hand(every.now), found.earliest(lambda total: total.by_hand))
+    following = next_that_matters(every, found.earliest(lambda total: total.by_hand or every.tables[total.source].kind == ""))
+    following = following or every.first(lambda row: True, lambda table: Q(), found.earliest(lambda total: True))
     every.built([*page, *(entry for entry in (following, waiting) if entry)])
     named = [every.built([entry])[0] if entry else None for entry in (following, waiting)]
     return replace(board_counted(every), next=named[0], waiting=named[1])

@@ -10,8 +10,8 @@ from django.db.models import CharField, DateTimeField, Field, Q, QuerySet, TextF
 from django.db.models.functions import Cast
 
 from attention.expiring import KINDS, ExpiringTable, Happens
-from qmc.expiry.counts import in_bucket
 from qmc.expiry.everything import FEW, Entry, Everything
+from qmc.expiry.periods import in_bucket
 from web.lists.keyset import CursorInvalid, Key, Order, Source, written
 
 Place = tuple[datetime, str, str]
@@ -66,13 +66,9 @@ class ExpiryRows(Source):
         asked, few = self.asked, len(self._few())
         if asked.search:
             return few + sum(self._rows(table).count() for table in self.every.tables.values())
-        counts = self.every.counts
-        return few + counts.number(
-            lambda tally: (
-                asked.kind in ("", tally.kind)
-                and asked.bucket in ("", counts.bucket(tally))
-                and asked.happens in ("", Happens.BY_HAND if tally.by_hand else Happens.BY_ITSELF)
-            )
+        return few + self.every.totals.number(
+            lambda total: asked.kind in ("", total.kind) and asked.bucket in ("", total.bucket),
+            by_hand=asked.happens == Happens.BY_HAND if asked.happens else None,
         )
 
     def from_place(self, number: int, values: list[Any] | None, *, back: bool, skip: int = 0) -> list[Entry]:

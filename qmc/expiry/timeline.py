@@ -111,6 +111,11 @@ def _description(label: str, groups: list[Group]) -> str:
     return f"{label}: {sum(group.count for group in groups)}, expiring {_days(groups)}{action}."
 
 
+def height_of(kinds: int) -> int:
+    """The height of the picture with so many lanes."""
+    return TOP + kinds * LANE + FOOT
+
+
 def timeline(groups: list[Group], dues: list[Group], start: datetime) -> Timeline:
     """The lanes of the kinds that exist, always in the same order."""
     by_kind = {kind: found for kind in KINDS if (found := [group for group in groups if group.kind == kind])}
@@ -124,6 +129,6 @@ def timeline(groups: list[Group], dues: list[Group], start: datetime) -> Timelin
     roots = sorted({round(100 * place(group.first, start), 2) for group in by_kind.get("root", [])})
     description = " ".join(_description(KINDS[kind], found) for kind, found in by_kind.items())
     return Timeline(
-        height=axis + FOOT, axis_y=axis, label_y=axis + 16, first=100 * FIRST, last=100 * LAST, lanes=lanes, ticks=ticks,
+        height=height_of(len(lanes)), axis_y=axis, label_y=axis + 16, first=100 * FIRST, last=100 * LAST, lanes=lanes, ticks=ticks,
         root_ends=[x for x in roots if 100 * FIRST < x <= 100 * LAST], description=description,
     )  # fmt: skip

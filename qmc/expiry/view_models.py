@@ -1,13 +1,15 @@
 """View models of the expiry board, without its rows: title, totals, filter, and the days to choose from."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from pki.core import clocks, lifetime
 from qmc.expiry.board import Board, BoardRow, as_of_read, farthest
+from qmc.expiry.everything import Everything
 from qmc.expiry.filters import BUCKET_WORDS
 from qmc.expiry.rows import Asked
-from qmc.expiry.timeline import Timeline, timeline
+from qmc.expiry.timeline import Timeline, height_of, timeline
 from web.words import counted
 
 SOON = ("expired", "7_days", "30_days", "90_days")
@@ -54,7 +56,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class ExpiryPage:
-    """The board as the page shows it, except the table. Days are in the form of the address: 2026-11-29.
+    """The board as the page shows it, except the table and the picture. Days are in the form of the address: 2026-11-29.
 
     `filters` are the filters in force, which the form for another day keeps. `day_problem` says why the requested day cannot be shown.
     """
@@ -64,7 +66,7 @@ class ExpiryPage:
     subtitle: str
     tiles: list[Tile]
     choices: list[Choice]
-    timeline: Timeline
+    picture_height: int
     day: str
     today: str
     farthest: str
@@ -123,8 +125,8 @@ def _choices(board: Board) -> list[Choice]:
     return [Choice("today", None, not ahead), *(Choice(label, day, day == _day(board.as_of)) for label, day in days)]
 
 
-def expiry_page(board: Board, asked: Asked, *, coming: tuple[int, int], day_problem: str = "") -> ExpiryPage:
-    """Everything that the page shows, except the table."""
+def expiry_page(board: Board, asked: Asked, *, coming: tuple[int, int], kinds: Collection[str], day_problem: str = "") -> ExpiryPage:
+    """Everything that the page shows, except the table and the picture, which has a lane for each of `kinds`."""
     title, subtitle = headline(board, coming)
     tiles = [
         Tile(name, BUCKET_WORDS[name], count, board.waiting_totals[name], name == asked.bucket) for name, count in board.totals.items()
@@ -135,10 +137,24 @@ def expiry_page(board: Board, asked: Asked, *, coming: tuple[int, int], day_prob
         subtitle=subtitle,
         tiles=tiles,
         choices=_choices(board),
-        timeline=timeline(board.groups, board.dues, board.as_of),
+        picture_height=height_of(len(kinds)),
         day=_day(board.as_of),
         today=_day(board.now),
         farthest=_day(farthest(board.now)),
         filters=[(name, value) for name, value in vars(asked).items() if value],
         day_problem=day_problem,
     )
+
+
+@dataclass(frozen=True)
+class PicturePage:
+    """The picture of the expiry dates, seen from `day`. `day_problem` says why the requested day cannot be shown."""
+
+    timeline: Timeline
+    day: str
+    day_problem: str
+
+
+def picture_page(every: Everything, day_problem: str = "") -> PicturePage:
+    """Raises: ZoneMissing."""
+    return PicturePage(timeline(every.counts.groups, every.counts.dues, every.as_of), _day(every.as_of), day_problem)

@@ -130,6 +130,7 @@ PAGES = {
     "expiry": "/expiry/",
     "expiry another day": "/expiry/?as_of=2029-06-01&bucket=later",
     "expiry no day": "/expiry/?as_of=soon&search=nowhere",
+    "expiry picture": "/expiry/picture/",
     "alerts": "/alerts/",
     "alerts acknowledged": "/alerts/?state=acknowledged",
     "alerts closed": "/alerts/?state=closed",

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -25,9 +26,12 @@ from nodes.renewal.expiry_wording import node_expiry_wording
 from nodes.revocation.attention import list_expiry_wording
 from people.models import ApiToken
 from pki.core import lifetime
-from qmc.expiry.board import Board, BoardRow, Group, as_of_read
+from qmc.expiry.board import Board, BoardRow, as_of_read
+from qmc.expiry.counts import Counts
 from qmc.expiry.everything import Everything, expiry_board
+from qmc.expiry.rows import ExpiryRows
 from qmc.expiry.timeline import timeline
+from qmc.expiry.totals import Totals
 from qmc.expiry.view_models import headline
 from tests import factories
 from tests.problems import error_fields
@@ -158,11 +162,11 @@ def row(days: float, wording: Any = None, *, as_of: datetime = NOW, kind: str = 
 
 def board_of(rows: list[BoardRow], as_of: datetime = NOW, without_end: Sequence[Endless] = ()) -> Board:
     """The board with these rows, which are in the order of their expiry dates."""
-    groups = [Group(made.kind, made.not_after, made.not_after, 1, int(made.needs_a_hand)) for made in rows]
-    dues = [Group(made.kind, made.due_at, made.due_at, 1, 0) for made in rows if made.due_at]
+    totals = Totals(rows, [])
     waiting = next((made for made in rows if made.needs_a_hand), None)
     following = next((made for made in rows if made.matters), next(iter(rows), None))
-    return Board(NOW, as_of, groups, dues, [*without_end], next=following, waiting=waiting)
+    counted = totals.by_bucket(by_hand=False), totals.by_bucket(by_hand=True)
+    return Board(NOW, as_of, *counted, [*without_end], next=following, waiting=waiting)
 
 
 @pytest.mark.parametrize(
@@ -244,8 +248,8 @@ def test_the_picture_has_a_lane_for_each_kind_and_joins_close_marks() -> None:
         row(-1, by_hand("")), row(10, by_hand("")), row(11), row(40 * 365, by_hand("")),
         row(1825, by_itself("", NOW + 900 * DAY), kind="root"),
     ]  # fmt: skip
-    board = board_of(rows)
-    drawn = timeline(board.groups, board.dues, NOW)
+    counts = Counts(rows, [], {})
+    drawn = timeline(counts.groups, counts.dues, NOW)
     assert [lane.label for lane in drawn.lanes] == ["root", "client"]
     assert [(mark.shape, mark.count) for mark in drawn.lanes[1].marks] == [("hand", ""), ("hand", "1/2"), ("hand", "")]
     root_due, root_end = drawn.lanes[0].marks
@@ -253,6 +257,31 @@ def test_the_picture_has_a_lane_for_each_kind_and_joins_close_marks() -> None:
     assert [tick.label for tick in drawn.ticks][::5] == ["Nov ’26", "Nov ’31"]
     assert "client: 4, expiring 23 Nov 2026 to" in drawn.description
     assert timeline([], [], NOW).lanes == []
+
+
+@pytest.mark.parametrize("days", [0, 40, 340, 400, 1500])
+def test_totals_and_picture_count_what_the_list_has(zone: TrustZone, days: int) -> None:
+    now = timezone.now()
+    every = Everything(SYSTEM, now, now + days * DAY)
+    rows = every.built(ExpiryRows(every).part(size=500).rows)
+    for requiring in (False, True):
+        listed = Counter(made.bucket for made in rows if made.needs_a_hand or not requiring)
+        assert every.totals.by_bucket(by_hand=requiring) == dict.fromkeys(lifetime.BUCKET_NAMES, 0) | listed
+    assert sum(group.count for group in every.counts.groups) == len(rows)
+    assert sum(group.by_hand for group in every.counts.groups) == sum(made.needs_a_hand for made in rows)
+    acting = [made for made in rows if made.before]
+    assert every.totals.coming == (sum(not made.needs_a_hand for made in acting), sum(made.needs_a_hand for made in acting))
+    assert every.totals.kinds == {made.kind for made in rows}
+
+
+def test_the_picture_is_a_part_of_the_board_and_a_page(zone: TrustZone, client: Client) -> None:
+    page = client.get("/expiry/?as_of=2027-12-01", secure=True).content.decode()
+    assert 'hx-get="/expiry/picture/?as_of=2027-12-01"' in page
+    height = re.findall(r'<svg width="100%" height="(\d+)"', page)
+    part = client.get("/expiry/picture/?as_of=2027-12-01", headers={"HX-Request": "true"}, secure=True).content.decode()
+    assert part.startswith('<svg class="timeline"')
+    assert re.findall(r'<svg class="timeline" width="100%" height="(\d+)"', part) == height
+    assert "This day cannot be shown" in client.get("/expiry/picture/?as_of=soon", secure=True).content.decode()
 
 
 @pytest.fixture
