@@ -15,7 +15,6 @@ urlpatterns = [
     path("nodes/register/checks/", registration.run_checks, name="preflight"),
     path("nodes/<uuid:pk>/", pages.detail, name="detail"),
     path("nodes/<uuid:pk>/history/", pages.history, name="history"),
-    path("nodes/<uuid:pk>/status/", pages.status, name="status"),
     path("nodes/<uuid:pk>/edit/", change_pages.edit, name="edit"),
     path("nodes/<uuid:pk>/take-address/", change_pages.take_address, name="take-address"),
     path("nodes/<uuid:pk>/callers-settled/", settle_callers, name="settle-callers"),

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from django.urls import reverse
-
 from alerts.models import Channel, Delivery, QueuedMessage
 from alerts.states import DELIVERY_TRANSITIONS, DeliveryState
 
@@ -59,10 +57,6 @@ class DeliveryPage:
     @property
     def more(self) -> int:
         return self.total - len(self.messages)
-
-    @property
-    def address(self) -> str:
-        return reverse("alerts:delivery", args=[self.delivery.pk])
 
 
 def delivery_page(delivery: Delivery) -> DeliveryPage:

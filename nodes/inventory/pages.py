@@ -10,7 +10,7 @@ from django.utils import timezone
 from audit.event_lines import LINES
 from audit.reasons import PERMISSION as REASONS
 from nodes.inventory.lists import NodeList
-from nodes.inventory.view_models import ConfirmationPage, StatusPage, node_page
+from nodes.inventory.view_models import ConfirmationPage, node_page
 from nodes.inventory.view_models import history as history_of
 from nodes.models import Node
 from web.history import HistoryPage
@@ -36,18 +36,6 @@ def history(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     before = number(request, "before")
     lines = history_of(node, before, lines=2 * LINES)
     return render(request, "web/history.html", {"page": HistoryPage(str(node), reverse("nodes:detail", args=[pk]), lines, before is None)})
-
-
-@page("nodes.view_node")
-def status(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
-    """The parts of a node's page that change; an empty answer while nothing has changed."""
-    node, now = get_object_or_404(Node, pk=pk), timezone.now()
-    shown = node_page(node, actor=request.actor, now=now)
-    if request.GET.get("drawn") == shown.drawn:
-        return HttpResponse(status=204)
-    spent = not shown.password_lasts or request.GET.get("generation") != str(node.generation)
-    changed = StatusPage(**vars(shown), moved=request.GET.get("state") != node.state, password_spent=spent)
-    return render(request, "nodes/inventory/status.html", {"page": changed, "now": now})
 
 
 def confirm(request: PageRequest, template: str, shown: ConfirmationPage) -> HttpResponse:

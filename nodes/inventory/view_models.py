@@ -1,6 +1,5 @@
 """View models of the page of a node, and of the pages that confirm an action on it."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +7,6 @@ from typing import Any
 
 from audit.actors import Actor
 from audit.event_lines import LINES, History, history_of
-from audit.models import Event
 from audit.reasons import may_read_reasons
 from certs.models import Certificate
 from certs.states import CertificateStatus
@@ -59,7 +57,7 @@ class Since:
 
 @dataclass(frozen=True)
 class NodePage:
-    """The page of a node. Its sections are those that rooms have registered. `drawn` changes when the page must be drawn again.
+    """The page of a node. Its sections are those that rooms have registered. `every_s`: the seconds between two updates.
 
     `history` is None for a person who may not read reasons.
     """
@@ -74,7 +72,6 @@ class NodePage:
     history: History | None
     sections: list[Section]
     every_s: int
-    drawn: str
     password_lasts: bool
     can_distribute: bool
     can_edit: bool
@@ -109,14 +106,6 @@ class NodePage:
     @property
     def cards(self) -> list[Section]:
         return self._at(Place.CARDS)
-
-
-@dataclass(frozen=True)
-class StatusPage(NodePage):
-    """A page that is open and has changed: its state, which is announced, or the validity of the password that it shows."""
-
-    moved: bool
-    password_spent: bool
 
 
 @dataclass(frozen=True)
@@ -206,16 +195,13 @@ def _since(node: Node) -> Since | None:
 def node_page(node: Node, *, actor: Actor, now: datetime) -> NodePage:
     """The page of a node, with the sections that rooms have registered."""
     state, found = NodeState(node.state), sections_of(node, actor=actor, now=now)
-    last = Event.objects.for_target(node.pk).only("sequence").first()
     renewing, reads = any(section.under_way for section in found), may_read_reasons(actor)
     present = state != NodeState.DECOMMISSIONED
-    # The page is drawn again when something has changed, and every 20 s so that its times stay correct.
-    drawn = f"{node.state} {node.state_reason} {node.generation} {last.sequence if last else 0} {int(now.timestamp()) // 20}"
     where = [node.host_name, node.address, f"ports {node.distribution_port}, {node.node_port}", ", ".join(node.services)]
     return NodePage(
         node=node, subtitle=" · ".join(filter(None, where)), health=health_of(node, now=now), steps=steps(node), since=_since(node),
         certificates=certificates(node), no_certificate=NO_CERTIFICATE.get(state, "None is valid."), history=history(node) if reads else None,
-        sections=[section for section in found if reads or not section.is_reason], every_s=2 if state in UNDER_WAY or renewing else 15, drawn=hashlib.sha256(drawn.encode()).hexdigest()[:16],
+        sections=[section for section in found if reads or not section.is_reason], every_s=2 if state in UNDER_WAY or renewing else 15,
         password_lasts=state in PASSWORD_LASTS, can_distribute=NodeState.ISSUING in TRANSITIONS[state] and not node.is_central and actor.has_perm("nodes.register_node"),
         can_edit=present and actor.has_perm("nodes.change_node"),
         can_renew=state == NodeState.REGISTERED and not renewing and actor.has_perm("nodes.renew_node"),

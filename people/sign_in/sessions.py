@@ -23,6 +23,7 @@ from audit.record import record
 from audit.request import CredentialKind, credential_use
 from people.roles.backend import lacks_second_factor
 from web import database_problem
+from web.live import is_live
 from web.middleware import database_unavailable, is_api
 from web.problems import problem_response
 
@@ -68,9 +69,7 @@ def _followed(request: HttpRequest) -> HttpResponse | None:
         logout(request)
         request.session[ENDED] = ended
         return None
-    # Parts of a page that are fetched again by themselves are no activity.
-    is_activity = request.headers.get("HX-Request") != "true" or request.method != "GET"
-    if is_activity and abs(now - seen) > WRITTEN_EVERY.total_seconds():
+    if not is_live(request) and abs(now - seen) > WRITTEN_EVERY.total_seconds():
         _seen(session, now)
     return _first(request)
 

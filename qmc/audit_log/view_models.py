@@ -28,7 +28,7 @@ from web.lists.filters import as_uuid
 from web.lists.listed import Filtered
 from web.words import counted
 
-LOOK_EVERY_S = 2
+BUSY_S, IDLE_S = 2, 30
 TOKEN = "people.apitoken"  # noqa: S105  (the type of an object)
 
 
@@ -225,14 +225,14 @@ def segment_lines(segments: Iterable[Segment]) -> list[SegmentLine]:
 
 @dataclass(frozen=True)
 class SegmentsPage:
-    """`every_s`: the seconds between two looks at the list; 0 if no worker has work on it."""
+    """`every_s`: the seconds between two updates."""
 
     every_s: int
 
 
 def segments_page() -> SegmentsPage:
     busy = Segment.objects.filter(status__in=(SegmentStatus.WRITING, SegmentStatus.REMOVING)).exists()
-    return SegmentsPage(LOOK_EVERY_S if busy else 0)
+    return SegmentsPage(BUSY_S if busy else IDLE_S)
 
 
 @dataclass(frozen=True)

@@ -43,15 +43,15 @@
     relative: (seconds) => Math.abs(seconds) < 2 ? "just now" : seconds <= 0 ? `${length(seconds)} ago` : `in ${length(seconds)}`,
   };
 
-  const show = () => {
-    for (const time of document.querySelectorAll("time[data-form]")) {
-      const { form, seconds } = time.dataset;
-      if (!shownSince.has(time)) { shownSince.set(time, performance.now()); }
-      const at = new Date(time.dateTime);
-      // Counted from what the server said: the browser's clock can be wrong.
+  const isSelected = (time) => !getSelection().isCollapsed && getSelection().containsNode(time, true);
+  const show = (part) => {
+    for (const time of part.querySelectorAll("time[data-form]")) {
+      const { form, seconds } = time.dataset, at = new Date(time.dateTime);
+      // Counted from what the server said, and when: the browser's clock can be wrong.
+      if (shownSince.get(time)?.seconds !== seconds) { shownSince.set(time, { seconds, since: performance.now() }); }
       const text = form === "moment" ? moment(at) : form === "day" ? day(at)
-        : words[form](Number(seconds) - (performance.now() - shownSince.get(time)) / 1000);
-      if (time.textContent !== text) { time.textContent = text; }
+        : words[form](Number(seconds) - (performance.now() - shownSince.get(time).since) / 1000);
+      if (time.textContent !== text && !isSelected(time)) { time.textContent = text; }
     }
   };
   // A form that takes times of the day takes them in the time zone of the browser, unless one was chosen.
@@ -60,8 +60,12 @@
       if (!input.value) { input.value = timeZone || Intl.DateTimeFormat().resolvedOptions().timeZone; }
     }
   };
-  show();
+  const showAll = () => show(document);
+  showAll();
   zone();
-  document.addEventListener("htmx:afterSettle", show);
-  setInterval(show, 5000);
+  document.addEventListener("htmx:afterSettle", showAll);
+  // What live.js receives is written for the reader before it is merged: then only what differs changes.
+  document.addEventListener("live:received", (event) => show(event.detail));
+  document.addEventListener("live:merged", showAll);
+  setInterval(showAll, 5000);
 })();

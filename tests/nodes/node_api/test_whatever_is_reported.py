@@ -25,7 +25,7 @@ from tests.pki.test_report import BEFORE, INVALID, json_values, reports
 from tests.slow import RUN_SLOW
 
 API, CALLER = "/api/v1", b"the client certificate of rim1"
-MAIN = ["/", "/expiry/", "/nodes/", "/nodes/{}/", "/nodes/{}/status/", "/roots/", "/database-key/", "/cluster/manual/",
+MAIN = ["/", "/expiry/", "/nodes/", "/nodes/{}/", "/roots/", "/database-key/", "/cluster/manual/",
         f"{API}/nodes/", f"{API}/nodes/{{}}/", f"{API}/expiry/", f"{API}/attention/"]  # fmt: skip
 # What commit 1c0c2c0 stored where a node reported it, and worse. Together in two rows, and every page is asked for both.
 EXTREMES: list[dict[str, Any]] = [

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from people.sign_in.sessions import IDLE, LONGEST
 from tests import factories
+from web.live import HEADER
 
 pytestmark = pytest.mark.django_db
 FIRST, NEXT = "correct horse battery", "another long password"
@@ -116,13 +117,13 @@ def test_a_session_ends_by_itself_and_the_page_says_why(ann: User, key: str, ago
     assert words not in signed_in().get("/account/", secure=True).content
 
 
-def test_a_part_that_is_fetched_again_by_itself_is_no_activity(ann: User) -> None:
+def test_a_page_that_asks_again_by_itself_is_no_activity(ann: User) -> None:
     client = signed_in()
     client.get("/nodes/", secure=True)
     session = client.session
     session["seen"] = before = (timezone.now() - IDLE / 2).timestamp()
     session.save()
-    client.get("/nodes/", secure=True, headers={"HX-Request": "true"})
+    client.get("/nodes/", secure=True, headers={HEADER: "true"})
     assert client.session["seen"] == before
     client.get("/nodes/", secure=True)
     assert client.session["seen"] > before

@@ -48,7 +48,7 @@ def test_what_will_be_in_files_is_shown_before_they_are_written(ann: Client, end
     assert (Segment.objects.get().last, Segment.objects.get().created_by) == (ends[-1], "ann")
     page = shown(ann, PATH)
     assert "being written" in page
-    assert 'hx-trigger="every 2s"' in page
+    assert 'data-live="2"' in page
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_file_is_shown_with_its_digest_until_its_events_are_removed(ann: Clien
     segment = written(ann)
     page = shown(ann, PATH)
     assert all(text in page for text in ("written and verified", segment.sha256, segment.file_name))
-    assert "every 2s" not in page
+    assert 'data-live="30"' in page
     assert segment.sha256 in shown(ann, f"{PATH}{segment.pk}/remove/")
     for missing, text in {"reason": "Enter the reason.", "copied": "Copy the file first"}.items():
         posted = {name: value for name, value in DECISION.items() if name != missing}
