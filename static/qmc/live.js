@@ -11,7 +11,7 @@
   let timer, isAsking = false, isStopped = false, failures = 0, askedAt = performance.now(), updatedAt = performance.now(), actedAt = performance.now();
 
   // The line beside the search. Its state is announced, the seconds are not.
-  const say = (state) => { if (line) { line.querySelector("[role=status]").textContent = state; line.classList.toggle("lost", failures > 0); } };
+  const say = (state) => { if (line) { line.querySelector("[aria-live]").textContent = state; line.classList.toggle("lost", failures > 0); } };
   const count = () => {
     if (!line || isStopped) { return; }
     const seconds = Math.floor((performance.now() - updatedAt) / 1000);
