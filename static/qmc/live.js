@@ -48,7 +48,7 @@
     callbacks: {
       beforeNodeMorphed: (old, fresh) => !isKept(old, fresh),
       beforeNodeRemoved: (old) => !isShownOnce(old),
-      beforeAttributeUpdated: (name, element) => !(name === "open" && element.matches("details, dialog")) && !["aria-expanded", "data-sent-at"].includes(name),
+      beforeAttributeUpdated: (name, element) => !(name === "open" && element.matches("details, dialog")) && !["aria-expanded", "data-sent-at", "style"].includes(name),
     },
   };
 
