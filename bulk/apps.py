@@ -9,4 +9,4 @@ class BulkConfig(AppConfig):
 
     def ready(self) -> None:
         # These register the handler of jobs, periodic work, permissions, words for events and answers to errors, and need the models loaded.
-        from bulk import events, problems, roles, tasks, worker  # noqa: F401, PLC0415
+        from bulk import events, jobs, problems, roles, tasks, worker  # noqa: F401, PLC0415

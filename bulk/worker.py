@@ -43,7 +43,8 @@ def bulk_advance(*, job: Job) -> None:
             _batch(work, action, actor)
         if work.items.waiting().exists() and not _is_cancelled(work):
             counts = work.counts()
-            job_again(job=job, at=timezone.now(), progress=f"{work.total - counts[ItemState.WAITING]} of {work.total}")
+            ended = work.total - counts[ItemState.WAITING]
+            job_again(job=job, at=timezone.now(), progress="going through the rows", done=ended, total=work.total)
             return
         _finish(work, timezone.now())
     job_finish(job=job, outcome=Job.Outcome.CANCELLED if work.state == WorkState.CANCELLED else Job.Outcome.DONE, now=timezone.now())

@@ -23,6 +23,18 @@ class JobQuerySet(models.QuerySet["Job"]):
         """Unfinished jobs that are due and that no worker holds."""
         return self.unfinished().filter(_due(now))
 
+    def finished(self, outcome: str) -> "JobQuerySet":
+        """Jobs that finished so, by the index of the finished ones."""
+        return self.filter(outcome=outcome, finished_at__isnull=False)
+
+    def waiting(self) -> "JobQuerySet":
+        """Unfinished jobs that no worker has begun."""
+        return self.unfinished().filter(claims=0)
+
+    def running(self) -> "JobQuerySet":
+        """Unfinished jobs that a worker has begun. Between two steps, no worker holds them."""
+        return self.unfinished().filter(claims__gt=0)
+
     def pressing(self, now: datetime) -> "JobQuerySet":
         """Jobs that are due or held by a worker. Low-priority work waits for them."""
         return self.unfinished().filter(_due(now) | ~lease_expired(now, JOB_LEASE))
@@ -30,6 +42,8 @@ class JobQuerySet(models.QuerySet["Job"]):
 
 class Job(models.Model):
     """Long work on one subject. `task` is the name of the handler that advances it.
+
+    `progress` is its current step in words. `done` of `total` is the finished share, where it is known.
 
     `turn` is the job's place in the queue of its actor when it was made. Workers take the lowest turn first, so that the
     two hundred jobs of one actor do not delay the single job of another.
@@ -52,6 +66,8 @@ class Job(models.Model):
     claims = models.PositiveIntegerField(default=0)
     nudged_at = models.DateTimeField(null=True, blank=True)
     progress = models.CharField(max_length=300, blank=True)
+    done = models.PositiveIntegerField(null=True, blank=True)
+    total = models.PositiveIntegerField(null=True, blank=True)
     error = models.CharField(max_length=500, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -59,11 +75,14 @@ class Job(models.Model):
     objects = JobQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-created_at"]
         indexes = [
             models.Index(fields=["turn", "next_attempt_at"], condition=Q(outcome=""), name="unfinished_in_line"),
             models.Index(fields=["actor"], condition=Q(outcome=""), name="unfinished_of_actor"),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="finished_by_age"),
+            models.Index(fields=["created_at", "id"], name="jobs_by_age"),
+            models.Index(fields=["created_at", "id"], condition=Q(outcome=""), name="unfinished_by_age"),
+            models.Index(fields=["outcome", "created_at"], condition=Q(finished_at__isnull=False), name="jobs_by_outcome"),
+            models.Index(fields=["task", "created_at"], name="jobs_by_kind"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["task", "subject"], condition=Q(outcome=""), name="one_unfinished_job"),
@@ -71,6 +90,20 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class JobStep(models.Model):
+    """A line in the log of a job: a step that it began, at most MOST_STEPS for each job."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="steps")
+    at = models.DateTimeField()
+    text = models.CharField(max_length=300)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class PeriodicWork(models.Model):

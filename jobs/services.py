@@ -1,21 +1,24 @@
 """Create, claim and finish jobs, and take leases of periodic work. A claim is a conditional update, so only one worker gets it."""
 
 import contextlib
+import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
 from jobs.leases import JOB_LEASE, RETURNED, lease_expired, written_ahead
-from jobs.models import Job, PeriodicWork
-from jobs.registry import periodic_tasks
+from jobs.models import Job, JobQuerySet, JobStep, PeriodicWork
+from jobs.registry import is_kept, periodic_tasks
 from jobs.tasks import run
 
 NUDGE_AGAIN = timedelta(seconds=10)
 CANDIDATES = 16
 KEPT, BATCH = timedelta(days=90), 1000
+MOST_STEPS = 200
 
 
 def nudge() -> None:
@@ -75,24 +78,83 @@ def job_claim(*, now: datetime, only: Job | None = None) -> Job | None:
     return None
 
 
-def _give_back(job: Job, **changes: object) -> None:
-    """End this claim with `changes`. If the job was nudged since, it is due at once and nothing else changes.
+def _held(job: Job) -> JobQuerySet:
+    """The unfinished job, while this claim of it counts.
 
     The number of the claim prevents a worker whose lease expired from overwriting the result of the next worker.
     """
-    mine = Job.objects.filter(pk=job.pk, claims=job.claims, outcome="")
-    if not mine.filter(next_attempt_at=job.next_attempt_at).update(lease_until=None, **changes):
-        mine.update(lease_until=None, nudged_at=None)
+    return Job.objects.unfinished().filter(pk=job.pk, claims=job.claims)
 
 
-def job_again(*, job: Job, at: datetime, progress: str = "") -> None:
+def _give_back(job: Job, end: Callable[[JobQuerySet], int]) -> bool:
+    """End this claim by `end`. If the job was nudged since, it is due at once, nothing else changes, and the answer is False."""
+    if end(_held(job).filter(next_attempt_at=job.next_attempt_at)):
+        return True
+    _held(job).update(lease_until=None, nudged_at=None)
+    return False
+
+
+def _log(job: Job, text: str, now: datetime) -> None:
+    """Add a line to the log of the job if its step has changed. The oldest lines of a long log are deleted."""
+    if text == job.progress or not text or not is_kept(job.task):
+        return
+    JobStep.objects.create(job=job, at=now, text=text)
+    too_old = JobStep.objects.filter(job=job).order_by("-pk").values_list("pk", flat=True)[MOST_STEPS : MOST_STEPS + 1].first()
+    if too_old is not None:
+        JobStep.objects.filter(job=job, pk__lte=too_old).delete()
+
+
+def job_step(*, job: Job, progress: str, now: datetime, done: int | None = None, total: int | None = None) -> bool:
+    """Record the step that a worker begins with its claimed job. False if another worker has the job by now, or if it was cancelled."""
+    text = progress[:300]
+    if not _held(job).update(progress=text, done=done, total=total):
+        return False
+    _log(job, text, now)
+    job.progress, job.done, job.total = text, done, total
+    return True
+
+
+def job_again(*, job: Job, at: datetime, progress: str = "", done: int | None = None, total: int | None = None) -> None:
     """Release the job. It is tried again at `at`."""
-    _give_back(job, next_attempt_at=at, progress=progress[:300])
+    text = progress[:300]
+    if _give_back(job, lambda held: held.update(lease_until=None, next_attempt_at=at, progress=text, done=done, total=total)):
+        _log(job, text, timezone.now())
 
 
 def job_finish(*, job: Job, outcome: Job.Outcome, now: datetime, error: str = "") -> None:
     """Finish the job. A second call changes nothing."""
-    _give_back(job, outcome=outcome, finished_at=now, error=error[:500])
+    if is_kept(job.task):
+        _give_back(job, lambda held: held.update(lease_until=None, outcome=outcome, finished_at=now, error=error[:500]))
+    else:
+        _give_back(job, lambda held: held.delete()[0])
+
+
+def job_cancelled(*, job: Job, now: datetime, error: str) -> bool:
+    """Finish an unfinished job as cancelled, whoever holds it. False if it has finished already. Its subject must be changed in the same transaction."""
+    cancelled = {"lease_until": None, "outcome": Job.Outcome.CANCELLED, "finished_at": now, "error": error[:500]}
+    return bool(Job.objects.unfinished().filter(pk=job.pk).update(**cancelled))
+
+
+@contextlib.contextmanager
+def job_held(*, job: Job) -> Iterator[None]:
+    """Keep the claim of a job during work that takes longer than its lease. If the process is terminated, the lease expires."""
+    done = threading.Event()
+
+    def keep() -> None:
+        try:
+            while not done.wait(JOB_LEASE.total_seconds() / 3):
+                with contextlib.suppress(DatabaseError):  # it is tried again in time
+                    _held(job).update(lease_until=timezone.now() + JOB_LEASE)
+        finally:
+            connection.close()  # that of this thread
+
+    keeper = threading.Thread(target=keep, name=f"lease of {job.pk}", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
 
 
 def jobs_nudge_due(*, now: datetime) -> int:

@@ -31,12 +31,14 @@ class NodesConfig(AppConfig):
         from nodes.observation import section as observation_section  # noqa: F401, PLC0415
         from nodes.registration import attention as registration_attention  # noqa: F401, PLC0415
         from nodes.registration import events as registration_events  # noqa: F401, PLC0415
+        from nodes.registration import jobs as registration_jobs  # noqa: F401, PLC0415
         from nodes.registration import section as registration_section  # noqa: F401, PLC0415
         from nodes.registration import services as registration  # noqa: F401, PLC0415
         from nodes.renewal import attention as renewal_attention  # noqa: F401, PLC0415
         from nodes.renewal import bulk as renewal_bulk  # noqa: F401, PLC0415
         from nodes.renewal import events as renewal_events  # noqa: F401, PLC0415
         from nodes.renewal import expiring as renewal_expiring  # noqa: F401, PLC0415
+        from nodes.renewal import jobs as renewal_jobs  # noqa: F401, PLC0415
         from nodes.renewal import section as renewal_section  # noqa: F401, PLC0415
         from nodes.renewal import services as renewal  # noqa: F401, PLC0415
         from nodes.revocation import attention as revocation_attention  # noqa: F401, PLC0415
@@ -44,5 +46,6 @@ class NodesConfig(AppConfig):
         from nodes.rotations import attention as rotations_attention  # noqa: F401, PLC0415
         from nodes.rotations import database_key as key_rotation  # noqa: F401, PLC0415
         from nodes.rotations import events as rotations_events  # noqa: F401, PLC0415
+        from nodes.rotations import jobs as rotations_jobs  # noqa: F401, PLC0415
         from nodes.rotations import root as root_rotation  # noqa: F401, PLC0415
         from nodes.rotations import section as rotations_section  # noqa: F401, PLC0415

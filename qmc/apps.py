@@ -17,11 +17,15 @@ class QmcConfig(AppConfig):
         from qmc.addresses import events as addresses_events  # noqa: F401, PLC0415
         from qmc.audit_log import attention as audit_log_attention  # noqa: F401, PLC0415
         from qmc.audit_log import events as audit_log_events  # noqa: F401, PLC0415
+        from qmc.audit_log import jobs as audit_log_jobs  # noqa: F401, PLC0415
         from qmc.audit_log import problems as audit_log_problems  # noqa: F401, PLC0415
         from qmc.celery import beat_schedule_set  # noqa: PLC0415
+        from qmc.jobs import events as jobs_events  # noqa: F401, PLC0415
+        from qmc.jobs import problems as jobs_problems  # noqa: F401, PLC0415
         from qmc.overview import attention as overview_attention  # noqa: F401, PLC0415
         from qmc.overview import events as overview_events  # noqa: F401, PLC0415
         from qmc.recreation import events as recreation_events  # noqa: F401, PLC0415
+        from qmc.recreation import jobs as recreation_jobs  # noqa: F401, PLC0415
         from qmc.recreation import services as recreate  # noqa: F401, PLC0415
         from qmc.syslog import attention as syslog_attention  # noqa: F401, PLC0415
         from qmc.syslog import events as syslog_events  # noqa: F401, PLC0415

@@ -34,6 +34,7 @@ from qmc.audit_log.api import Audit, AuditExport, AuditStatus, SegmentRemove, Se
 from qmc.expiry import pages as expiry
 from qmc.expiry.api import Expiry
 from qmc.expiry.calendar import calendar_file
+from qmc.jobs import api as jobs
 from qmc.overview import pages as overview
 from qmc.overview.api import Attention
 from qmc.recreation import pages as views_recreate
@@ -103,6 +104,10 @@ API = [
     path("people/<uuid:pk>/sign-out/", people.PersonSignOut.as_view()),
     path("tokens/", tokens.Tokens.as_view()),
     path("tokens/<uuid:pk>/", tokens.TokenDetail.as_view()),
+    path("jobs/", jobs.Jobs.as_view()),
+    path("jobs/<uuid:pk>/", jobs.JobDetail.as_view()),
+    path("jobs/<uuid:pk>/cancel/", jobs.JobCancel.as_view()),
+    path("jobs/<uuid:pk>/retry/", jobs.JobRetry.as_view()),
     path("attention/", Attention.as_view()),
     path("expiry/", Expiry.as_view()),
     path("bulk/", bulk.Bulk.as_view()),
@@ -129,6 +134,7 @@ urlpatterns = [
     path("expiry.ics", calendar_file, name="calendar"),
     path("clock/", overview.clock, name="clock"),
     path("settings/addresses/", views_addresses.addresses, name="addresses"),
+    path("", include("qmc.jobs.urls")),
     path("", include("qmc.syslog.urls")),
     path("", include("qmc.help.urls")),
     path("too-large/", error_pages.too_large, name="too_large"),

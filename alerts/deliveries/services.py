@@ -54,7 +54,7 @@ def queues_follow(*, now: datetime) -> None:
             deliver_soon(channel, now=now)
 
 
-@handles(DELIVER)
+@handles(DELIVER, kept=False)
 def deliver(*, job: Job) -> None:
     """One delivery at most. Only one unfinished job of a channel exists, so nobody else sends to it."""
     now, channel = timezone.now(), Channel.objects.filter(pk=job.subject).first()

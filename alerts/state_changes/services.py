@@ -56,7 +56,7 @@ def unsent(last: int) -> str:
     return ""
 
 
-@handles(TASK)
+@handles(TASK, kept=False)
 def channel_advance(*, job: Job) -> None:
     """Send the changes of state that a channel has not received yet, for some seconds. Raises: Retry while the channel fails."""
     until = time.monotonic() + BEGINS_WITHIN_S

@@ -90,7 +90,7 @@ def _place(receiver: SyslogReceiver) -> Place:
     return Place(earlier.sequence, earlier.digest) if earlier else Place()
 
 
-@handles(TASK)
+@handles(TASK, kept=False)
 def receiver_advance(*, job: Job) -> None:
     """Send to a receiver what it has not taken yet, for some seconds. Raises: Retry while it fails."""
     until = time.monotonic() + BEGINS_WITHIN_S

@@ -19,6 +19,7 @@ from bulk.models import BulkWork
 from bulk.services import MOST, NewItem, bulk_begin
 from certs.models import Certificate, Deployment, Export, Rotation
 from certs.states import CertificateStatus
+from jobs.models import Job
 from nodes.browser_certificates.services import browser_certificate_request
 from nodes.cluster.deployments import deployment_create
 from nodes.connections.services import connection_create
@@ -109,6 +110,7 @@ def samples() -> Samples:
         "settings/syslog/": receivers,
         "syslog-receivers/": receivers,
         "bulk/": _samples("", BulkWork.objects.all()),
+        "jobs/": [*_samples("done", Job.objects.filter(outcome="done")), *_samples("not finished", Job.objects.unfinished())],
         "tokens/": _samples("", ApiToken.objects.all()),
         "audit/": _samples("", Event.objects.order_by("-sequence")),
         "alerts/": _samples("", Alert.objects.all()),

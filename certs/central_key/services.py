@@ -177,7 +177,7 @@ def resealing_advance(*, job: Job) -> None:
         job_finish(job=job, outcome=Job.Outcome.DONE, now=timezone.now())
     else:
         done, total = resealing_progress(version)
-        job_again(job=job, at=timezone.now() + wait, progress=f"{done} of {total} values")
+        job_again(job=job, at=timezone.now() + wait, progress="encrypting the values again", done=done, total=total)
 
 
 def _step(version: CentralKey, now: datetime) -> timedelta | None:

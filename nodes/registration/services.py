@@ -17,7 +17,7 @@ from audit.record import record
 from certs.errors import StaleCertificate
 from jobs.models import Job
 from jobs.registry import handles
-from jobs.services import job_again, job_create, job_finish
+from jobs.services import job_again, job_create, job_finish, job_step
 from nodes.dial.services import TOTAL_S, Answer, ask, served_certificate
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
 from nodes.inventory.transition import node_lock, node_transition
@@ -43,10 +43,15 @@ VALID = timedelta(hours=24)
 PATIENCE = timedelta(minutes=3)
 REPEATABLE = timedelta(minutes=10)  # how long a repeated request gets the same password
 SENDING = (NodeState.ISSUING, NodeState.DISTRIBUTING)
+CANCELABLE = (*SENDING, NodeState.AWAITING_PASSWORD)
 INSTALLED = re.compile(r"\bGeneration (\d{1,10}) is installed")  # in the refusal of an agent that has a newer package
 LONGEST_ISSUING = timedelta(minutes=60)
 HURRIED = 8  # turns that use keys made in advance: a bulk registration leaves the other keys for single registrations
 POLL, SELDOM, RARELY = timedelta(seconds=2), timedelta(seconds=20), timedelta(seconds=60)
+STEPS = {
+    NodeState.ISSUING: "making keys and certificates", NodeState.DISTRIBUTING: "sending the package", NodeState.AWAITING_PASSWORD: "awaiting the password",
+    NodeState.VERIFYING: "verifying the installed certificates",
+}  # fmt: skip
 Step = Callable[[Node, Registration, datetime], timedelta | None]
 REDISTRIBUTE, AGAIN = "Press Redistribute for a new password.", "Press Redistribute to try again."
 
@@ -154,12 +159,22 @@ def _secrets_wipe(node: Node) -> None:
 
 
 @transaction.atomic
-def registration_fail(*, node: Node, reason: str, now: datetime) -> None:
+def registration_fail(*, node: Node, reason: str, now: datetime, actor: Actor = SYSTEM) -> None:
     """End the registration with a reason that includes a remedy. Certificates that were never used are withdrawn."""
     node_lock(node)
-    node_transition(node=node, to=NodeState.FAILED, reason=reason, actor=SYSTEM, now=now)
+    node_transition(node=node, to=NodeState.FAILED, reason=reason, actor=actor, now=now)
     _secrets_wipe(node)
     generation_withdraw(node, node.generation, reason="registration failed", now=now)
+
+
+def registration_cancel(*, actor: Actor, node: Node, now: datetime) -> None:
+    """End a registration whose password was not entered yet, by the decision of a person. Raises: PermissionRefused, IllegalNodeTransition, StaleNode."""
+    actor.require("nodes.register_node")
+    if node.state not in CANCELABLE:
+        raise IllegalNodeTransition(
+            f"The registration of {node} cannot be canceled any more. Wait until it ends, or decommission the node."
+        )
+    registration_fail(node=node, reason=f"Canceled by {actor.label}. {REDISTRIBUTE}", actor=actor, now=now)
 
 
 @handles(TASK)
@@ -177,6 +192,7 @@ def registration_advance(*, job: Job) -> None:
             job_finish(job=job, outcome=outcome, now=now, error=node.state_reason)
             return
         registration = Registration.objects.get(node=node, generation=node.generation)
+        job_step(job=job, progress=STEPS[NodeState(node.state)], now=now)
         try:
             if registration.expires_at <= now and node.state != NodeState.VERIFYING:
                 registration_fail(node=node, reason=f"The password was not entered within 24 hours. {REDISTRIBUTE}", now=now)
@@ -189,7 +205,7 @@ def registration_advance(*, job: Job) -> None:
         except (StaleNode, StaleCertificate):
             wait = timedelta(seconds=1)
         if wait:
-            job_again(job=job, at=timezone.now() + wait, progress=node.state)
+            job_again(job=job, at=timezone.now() + wait, progress=STEPS[NodeState(node.state)])
             return
 
 

@@ -14,7 +14,7 @@ from certs.errors import StaleCertificate
 from certs.models import Certificate
 from jobs.models import Job
 from jobs.registry import handles
-from jobs.services import job_again, job_create, job_finish, job_nudge
+from jobs.services import job_again, job_create, job_finish, job_nudge, job_step
 from nodes.dial.services import served_certificate
 from nodes.errors import IllegalNodeTransition, NodeUnreachable, StaleNode
 from nodes.inventory.transition import node_lock, renewal_transition
@@ -37,6 +37,10 @@ LIMITS = {
     RenewalStatus.OFFERED: timedelta(minutes=10),  # or until the node is silent
     RenewalStatus.PROVING: timedelta(minutes=10),
 }
+STEPS = {
+    RenewalStatus.REQUESTED: "making keys and certificates", RenewalStatus.OFFERED: "waiting until the node fetches its certificates",
+    RenewalStatus.PROVING: "verifying the installed certificates",
+}  # fmt: skip
 SELDOM = timedelta(seconds=60)
 IN_PROGRESS = "A renewal is already in progress. Wait until it has ended."
 AFTER_A_FAILURE, MOST_PATIENCE = timedelta(minutes=5), timedelta(hours=1)
@@ -103,11 +107,12 @@ def renewal_advance(*, job: Job) -> None:
             if ended := _cannot_go_on(renewal, now):
                 _fail(renewal, ended, now)
                 continue
+            job_step(job=job, progress=STEPS[RenewalStatus(renewal.status)], now=now)
             wait = steps[RenewalStatus(renewal.status)](renewal, now)
         except (StaleNode, StaleCertificate):
             wait = timedelta(seconds=1)
         if wait:
-            job_again(job=job, at=timezone.now() + wait, progress=renewal.status)
+            job_again(job=job, at=timezone.now() + wait, progress=STEPS[RenewalStatus(renewal.status)])
             return
 
 
@@ -141,6 +146,20 @@ def _fail(renewal: Renewal, reason: str, now: datetime) -> None:
     keys_wipe(renewal.node)
     if never_offered:
         generation_withdraw(renewal.node, renewal.generation, reason="renewal failed", now=now)
+
+
+@transaction.atomic
+def renewal_cancel(*, actor: Actor, renewal: Renewal, now: datetime) -> None:
+    """End a renewal whose certificates are not installed yet, by the decision of a person.
+
+    Raises: PermissionRefused, IllegalNodeTransition, StaleNode.
+    """
+    actor.require("nodes.renew_node")
+    if renewal.status not in (RenewalStatus.REQUESTED, RenewalStatus.OFFERED):
+        raise IllegalNodeTransition("The node has already installed its new certificates, so this renewal cannot be canceled any more.")
+    node_lock(renewal.node)
+    renewals_end(renewal.node, reason=f"Canceled by {actor.label}.", actor=actor, now=now)
+    keys_wipe(renewal.node)
 
 
 def renewals_end(node: Node, *, reason: str, actor: Actor, now: datetime) -> None:

@@ -55,10 +55,17 @@ def _version(rotation: Rotation) -> DatabaseKey:
     return DatabaseKey.objects.get(version=rotation.to_version)
 
 
+PHASES = {
+    DatabaseKeyStatus.PREPARED: "giving the new key to the central node",
+    DatabaseKeyStatus.DELIVERED: "giving the new key to every node",
+    DatabaseKeyStatus.WRITING: "encrypting all values with the new key",
+}
+
+
 @handles(TASK[Rotation.Kind.DATABASE_KEY])
 def key_rotation_advance(*, job: Job) -> None:
     """Advance the rotation until it waits or has finished. Runs in a worker."""
-    rotation_run(job=job, step=_step, phase=lambda rotation: _version(rotation).status)
+    rotation_run(job=job, step=_step, phase=lambda rotation: PHASES.get(DatabaseKeyStatus(_version(rotation).status), ""))
 
 
 def _step(rotation: Rotation, now: datetime) -> timedelta | None:

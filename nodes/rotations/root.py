@@ -45,10 +45,17 @@ def root_rotation_start(*, actor: Actor, now: datetime, keeps_for_exports: bool 
     )
 
 
+PHASES = {
+    Phase.MAKING: "making the new root",
+    Phase.TRUSTING: "giving the new root to every node",
+    Phase.ISSUING: "giving new certificates to every node",
+}
+
+
 @handles(TASK[Rotation.Kind.ROOT])
 def root_rotation_advance(*, job: Job) -> None:
     """Advance the rotation until it waits or has finished. Runs in a worker."""
-    rotation_run(job=job, step=_step, phase=phase_of)
+    rotation_run(job=job, step=_step, phase=lambda rotation: PHASES.get(phase_of(rotation), ""))
 
 
 def _step(rotation: Rotation, now: datetime) -> timedelta | None:

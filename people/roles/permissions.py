@@ -12,6 +12,7 @@ permissions_register(
         "audit.add_syslogreceiver": (),
         "audit.change_syslogreceiver": (),
         "audit.delete_syslogreceiver": (),
+        "jobs.view_job": EVERYBODY,
         "jobs.change_periodicwork": (Role.SECURITY_ADMIN, Role.DEPLOYMENT_ADMIN),
         "people.change_identityprovider": (),
         "people.view_person": (Role.AUDIT_ADMIN,),

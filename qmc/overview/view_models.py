@@ -15,6 +15,7 @@ from jobs.models import Job
 from nodes.inventory.counts import NodeCounts, node_counts
 from qmc.expiry.board import BoardRow
 from qmc.expiry.everything import Everything, next_that_matters
+from qmc.jobs.services import jobs_visible
 from qmc.overview.attention import jump_words, running
 from web.words import counted
 
@@ -105,7 +106,7 @@ def overview_page(*, actor: Actor, now: datetime) -> OverviewPage:
         explained=shown([ranked.need for ranked in found if ranked.explained_by]),
         running=running(now),
         last_backup=backup.last_success if backup else None,
-        under_way=list(Job.objects.unfinished()[:5]),
+        under_way=list(jobs_visible(actor).unfinished().order_by("-created_at")[:5]),
         nodes=node_counts(),
         certificates=Certificate.objects.issued().count(),
         may_register=actor.has_perm("nodes.add_node"),

@@ -209,7 +209,7 @@ def _done(events: list[Event]) -> int:
 def recreation_page(*, actor: Actor, now: datetime) -> RecreationPage:
     """The progress of the last recreation, and the present state of every node that it affected."""
     zone = zone_current()
-    job = Job.objects.filter(task=TASK, subject=zone.pk).first()
+    job = Job.objects.filter(task=TASK, subject=zone.pk).order_by("-created_at").first()
     actions = [ASKED, BACKED_UP, PROVED, RECREATED, COMPLETED]
     events = list(Event.objects.for_target(zone.pk).filter(action__in=actions)[:20])
     done = _done(events)

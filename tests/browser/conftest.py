@@ -83,6 +83,7 @@ class Furnished:
     batch: str
     alerts: dict[str, str]
     people: dict[str, str]
+    job: str
 
 
 PEOPLE = """
@@ -286,10 +287,11 @@ def furnished(site: Site) -> Furnished:
     export = exports["results"][0]["id"]
     site.wait(lambda: all(site.call("GET", f"/exports/{started['id']}/")[1]["status"] == "made" for started in exports["results"]))
     ((batch,),) = site.rows(f"SELECT batch FROM certs_export WHERE id = '{UUID(export).hex}'")
+    job = next(row["id"] for row in site.call("GET", "/jobs/?state=running&kind=registration")[1]["results"] if row["subject"] == awaiting)
     certificate = next(held["id"] for held in site.node(registered)["certificates"] if held["kind"] == "service")
     return Furnished(
         registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], password, site.agents[3],
-        unlockable_word, export, str(UUID(batch)), alerts, people,
+        unlockable_word, export, str(UUID(batch)), alerts, people, job,
     )  # fmt: skip
 
 

@@ -90,3 +90,14 @@ def test_work_is_cancelled(client: Client, action: Action) -> None:
     assert send(client, f"{made['id']}/cancel/").json()["state"] == "cancelling"
     assert send(client, f"{made['id']}/cancel/").status_code == 409
     assert send(client, f"{uuid.uuid4()}/cancel/").status_code == 404
+
+
+def test_work_is_cancelled_as_a_job(client: Client, action: Action) -> None:
+    made = send(client, "", {"action": "nodes.try", "ids": [str(pk) for pk in nodes("rim1", "rim2")]}).json()
+    (job,) = client.get("/api/v1/jobs/?kind=bulk", secure=True).json()["results"]
+    assert job["subject_path"] == f"/bulk/{made['id']}/"
+    answer = client.post(f"/api/v1/jobs/{job['id']}/cancel/", content_type="application/json", secure=True)
+    assert (answer.status_code, answer.json()["state"]) == (200, "waiting")  # the worker ends it
+    work_through(BulkWork.objects.get())
+    assert BulkWork.objects.get().state == "cancelled"
+    assert client.get(f"/api/v1/jobs/{job['id']}/", secure=True).json()["state"] == "cancelled"

@@ -6,16 +6,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs import clock, services
+from jobs import clock, registry, services
 from jobs.clock import Watch
 from jobs.leases import JOB_LEASE, SKEW
 from jobs.models import FARTHEST, Job, JobQuerySet, PeriodicWork
 from jobs.services import (
+    MOST_STEPS,
     job_again,
     job_claim,
     job_create,
     job_finish,
     job_nudge,
+    job_step,
     jobs_create,
     jobs_delete_old,
     jobs_follow_clock,
@@ -69,6 +71,30 @@ def test_a_nudge_while_a_job_finishes_is_not_lost(end: str) -> None:
     else:
         job_finish(job=held, outcome=Job.Outcome.FAILED, now=NOW)
     assert claimed(NOW + timedelta(seconds=2)).pk == job.pk
+
+
+def test_a_long_log_keeps_its_newest_lines() -> None:
+    make()
+    job = claimed()
+    for number in range(MOST_STEPS + 5):
+        job_step(job=job, progress=f"step {number}", now=NOW)
+    texts = [step.text for step in job.steps.all()]
+    assert (len(texts), texts[0], texts[-1]) == (MOST_STEPS, "step 5", f"step {MOST_STEPS + 4}")
+
+
+def test_a_job_that_is_not_kept_is_deleted_when_it_finishes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_not_kept", {"task"})
+    job = make()
+    held = claimed()
+    job_again(job=held, at=NOW, progress="sending")
+    assert not job.steps.exists()
+    job_finish(job=claimed(), outcome=Job.Outcome.DONE, now=NOW)
+    assert not Job.objects.exists()
+    again = make(subject=job.subject)
+    held = claimed()
+    job_nudge(task="task", subject=again.subject, now=NOW + timedelta(seconds=1))
+    job_finish(job=held, outcome=Job.Outcome.DONE, now=NOW)
+    assert Job.objects.get().lease_until is None  # something happened meanwhile
 
 
 def test_a_worker_whose_lease_expired_finishes_no_job() -> None:

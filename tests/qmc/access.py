@@ -12,8 +12,11 @@ from audit.actors import SYSTEM
 from audit.models import SyslogReceiver
 from audit.record import record
 from certs.models import Certificate, Rotation
+from jobs.services import job_create
 from nodes.browser_certificates.services import browser_certificate_request
 from nodes.cluster.deployments import deployment_create
+from nodes.jobs import RENEWAL
+from nodes.models import Renewal
 from people.accounts.services import person_create
 from people.models import ApiToken
 from pki.core.keys import KeyType
@@ -88,6 +91,8 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
     person = person_create(actor=SYSTEM, username="eve", now=now)[0]
     factories.token(owner, "dashboard", at=now)
     token = ApiToken.objects.get(name="dashboard")
+    renewal = Renewal.objects.create(node=node, generation=2, actor="ann", created_at=now)
+    job = job_create(task=RENEWAL, subject=renewal.pk, title="Renewal", actor="ann", now=now)
     of: Objects = {
         "/nodes/": (str(node.pk),),
         "/audit/": (str(record(actor=SYSTEM, action="node.created", target=node, detail={}, now=now).pk),),
@@ -97,6 +102,7 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
         "/exports/": (str(export.pk),),
         "/exports/asked/": (str(export.batch),),
         "/browser-certificates/": (str(requested.pk),),
+        "/jobs/": (str(job.pk),),
         "/connections/": (str(factories.connection(at=now).pk),),
         "/cluster/deployments/": (str(deployment.pk),),
         "/deployments/": (str(deployment.pk),),

@@ -40,6 +40,8 @@ LANDED = {
     "jobs/migrations/0001_initial.py": "5326b3dda01034999b0959a139afced6b5ad8a278baf1e423b6b49fd9f81d936",
     "jobs/migrations/0002_names_of_handlers.py": "af9d232785c6ed01dc901cad677804ad21efa11f8e4fb1dfb4cc44fa9e7bb633",
     "jobs/migrations/0003_finished_jobs.py": "81390f28ea33e9e5d7e71b5aca6797d992a832525a40925bbb54fc9f07d2e143",
+    "jobs/migrations/0004_steps_and_shares.py": "8a66a018e8caf201a062ab74ea74ad804a858f0c889e04a34351e358459e1f4f",
+    "jobs/migrations/0005_deliveries_not_kept.py": "be627047622ce7a7235393cf47a4e261a022d2f99d4687e53d25c664f4c81cf8",
     "nodes/migrations/0001_initial.py": "697ea155561b3ae5429cdf38ed663db3b913fc6f06ffff92e9ba98fa0c41b1cc",
     "nodes/migrations/0002_observation_agent.py": "86a333f31c36cee49d0aae34ff317571659003387d05bb45e8b6501dd468b558",
     "nodes/migrations/0003_repeated_requests.py": "003b3e9afbb873b03772b022c3254c5b9268eee1f61a5668eee6269cefdb9245",

@@ -84,8 +84,8 @@ LOOKS = {
     "removing": ("being removed", "blue", "trash"),
     "removed": ("removed", "grey", "archive"),
     "running": ("in progress", "blue", "refresh"),
-    "cancelling": ("being cancelled", "orange", "player-pause"),
-    "cancelled": ("cancelled", "grey", "ban"),
+    "cancelling": ("being canceled", "orange", "player-pause"),
+    "cancelled": ("canceled", "grey", "ban"),
     "registering": ("registration in progress", "blue", "key"),
 }
 
