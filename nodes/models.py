@@ -6,6 +6,7 @@ from nodes.connections.models import Connection as Connection
 from nodes.connections.models import ConnectionType as ConnectionType
 from nodes.inventory.models import Node as Node
 from nodes.inventory.models import NodeQuerySet as NodeQuerySet
+from nodes.inventory.models import NodeTag as NodeTag
 from nodes.nudges.models import Nudge as Nudge
 from nodes.nudges.models import SiteNudge as SiteNudge
 from nodes.observation.models import CallerFinding as CallerFinding

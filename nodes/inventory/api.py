@@ -30,6 +30,10 @@ class NodeInput(Input):
     node_port = StrictInteger(required=False)
     subject_alternative_names = serializers.ListField(child=StrictText(), required=False, max_length=MOST_ITEMS)
     services = serializers.ListField(child=Choice(SERVICES), required=False, max_length=MOST_ITEMS)
+    tags = serializers.ListField(
+        child=StrictText(), required=False, max_length=MOST_ITEMS, help_text="short words in lower case, by which nodes are found"
+    )
+    notes = StrictText(required=False)
 
 
 class NodeChangeInput(NodeInput):
@@ -47,10 +51,14 @@ class NodeOutput(serializers.Serializer[Any]):
     node_port = serializers.IntegerField()
     subject_alternative_names = serializers.ListField(child=serializers.CharField())
     services = serializers.ListField(child=serializers.CharField())
+    tags = serializers.ListField(child=serializers.CharField())
+    notes = serializers.CharField()
     state = serializers.ChoiceField(choices=NodeState.values)
     state_reason = ReasonField()
     online = serializers.BooleanField()
     clock_offset_s = serializers.FloatField(allow_null=True)
+    agent_version = serializers.CharField()
+    agent_system = serializers.CharField()
     certificates = CertificateOutput(many=True)
     events_url = serializers.CharField()
 

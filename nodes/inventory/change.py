@@ -12,11 +12,12 @@ from jobs.services import job_nudge
 from nodes import jobs
 from nodes.errors import IllegalNodeTransition, InputInvalid
 from nodes.inventory.names import name_errors, names_of
-from nodes.inventory.services import NAME_TAKEN, checked
+from nodes.inventory.services import NAME_TAKEN, checked, tags_save
+from nodes.inventory.tags import notes_stored, tags_stored
 from nodes.models import Node, Renewal
 from nodes.states import UNDER_WAY, NodeState, RenewalStatus
 
-CHANGEABLE = ("name", "address", "distribution_port", "node_port", "subject_alternative_names", "services")
+CHANGEABLE = ("name", "address", "distribution_port", "node_port", "subject_alternative_names", "services", "tags", "notes")
 # The address and ports of the central node are set elsewhere.
 PLACE_FIELDS = frozenset({"address", "distribution_port", "node_port"})
 
@@ -52,22 +53,30 @@ def node_change(*, actor: Actor, node: Node, now: datetime, **fields: Any) -> No
 
 
 def _known(node: Node, fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields that can be changed, lists as lists. Raises: InputInvalid."""
+    """The fields that can be changed, as they are stored. Raises: InputInvalid."""
     if fields.pop("host_name", node.host_name) != node.host_name:
         text = "A host name cannot be changed: it is the name in the node's certificates. Create a node with the new name, then remove this one."
         raise InputInvalid({"host_name": [text]})
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    if "tags" in given:
+        given["tags"] = tags_stored(given["tags"])
+    if "notes" in given:
+        given["notes"] = notes_stored(given["notes"])
+    return given
 
 
 def _write(node: Node, changed: dict[str, Any], now: datetime) -> None:
     held = Node.objects.select_for_update().present().filter(pk=node.pk).first()
     if held is None:
         raise IllegalNodeTransition(f"{node} was decommissioned meanwhile.")
-    for name, value in changed.items():
+    columns = {name: value for name, value in changed.items() if name != "tags"}
+    for name, value in columns.items():
         setattr(held, name, value)
+    if "tags" in changed:
+        tags_save(held, changed["tags"])
     if "subject_alternative_names" in changed:
         names_take(requested=[names_of(held)], now=now)
-    held.save(update_fields=[*changed])
+    held.save(update_fields=[*columns])
     node.refresh_from_db()
 
 

@@ -40,7 +40,10 @@ def changed(event: Event) -> tuple[str, str]:
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    """Each changed field with its old and new value."""
+    """Each changed field with its old and new value, but for notes."""
     for name in sorted(after):
+        if name == "notes":  # they can be long, and the event has them
+            yield "the notes"
+            continue
         old, new = (", ".join(value) if isinstance(value, list) else value for value in (before[name], after[name]))
         yield f"{name.replace('_', ' ')} from {old or 'none'} to {new or 'none'}"

@@ -3,16 +3,18 @@
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from attention.needs import CODES
+from nodes.inventory.agents import with_older_agent
 from nodes.inventory.conditions import CONDITIONS
 from nodes.inventory.health import NodeHealth, with_health
-from nodes.models import Node
+from nodes.inventory.tags import stored
+from nodes.models import Node, NodeTag
 from nodes.states import NodeState
 from web.forms import select
-from web.lists.filters import Choice, ListFilter, Search
+from web.lists.filters import Choice, ListFilter, Search, Suggested
 
 STATES = [(node_state.value, node_state.label.lower()) for node_state in NodeState]
 
@@ -21,13 +23,34 @@ def _needs() -> list[tuple[str, str]]:
     return [(code, CODES[code]) for code in sorted(CONDITIONS)]
 
 
+def tagged(text: str) -> Q:
+    """Nodes with this tag."""
+    return Q(pk__in=NodeTag.objects.filter(tag=stored(text)).values("node"))
+
+
+def _tags(text: str) -> "QuerySet[Any]":
+    return NodeTag.objects.filter(tag__startswith=stored(text)).order_by("tag").values_list("tag", flat=True).distinct()
+
+
+class Tagged(Suggested):
+    """Nodes with a tag."""
+
+    def __init__(self) -> None:
+        super().__init__("Tag", suggest=_tags, help_text="one whole tag")
+
+    def filter(self, rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
+        return rows.filter(tagged(value)) if value else rows
+
+
 class NodeFilter(ListFilter):
     """Without a state, nodes that are not decommissioned."""
 
-    search = Search("name", "host_name", "address")
+    search = Search("name", "host_name", "address", also=tagged, help_text="a part of a name, host name or address, or a whole tag")
     state = Choice("State", STATES, empty="any, except decommissioned")
     health = Choice("Health", NodeHealth.choices, method="with_health", empty="any", help_text="whether it works now")
 
+    tag = Tagged()
+    agent = Choice("Agent", [("older", "older than the console")], method="with_agent", empty="any version")
     attention = django_filters.ChoiceFilter(
         choices=_needs, method="with_need", label="Needs attention", empty_label="any or none", widget=select(),
         help_text="the code of a need", error_messages={"invalid_choice": "There is no such value. Use the code of a need of nodes, such as node-silent."},
@@ -39,6 +62,9 @@ class NodeFilter(ListFilter):
 
     def with_health(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
         return with_health(rows, now=timezone.now()).filter(health=value)
+
+    def with_agent(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
+        return rows.filter(with_older_agent())
 
     def with_need(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
         return rows.filter(CONDITIONS[value](timezone.now()))

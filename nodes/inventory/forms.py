@@ -49,19 +49,28 @@ class NodeForm(ServiceForm):
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
         help_text="The services that run on this machine. They are shown in lists and do not change any certificate.",
     )  # fmt: skip
+    tags = forms.CharField(
+        label="Tags", required=False, widget=text_input("engines, rack-7"),
+        help_text="Short words to find this node by, with commas or spaces between them. They are stored in lower case.",
+    )  # fmt: skip
+    notes = forms.CharField(
+        label="Notes", required=False, widget=lines_input(3, "Second rack on the left. Ask the network team before a restart."),
+        help_text="What others should know about this machine. Do not write passwords here: everybody who sees the node reads this.",
+    )  # fmt: skip
 
     def fields_of_node(self) -> dict[str, Any]:
         """The form's data as the services expect it."""
         lines = self.cleaned_data["subject_alternative_names"].splitlines()
-        return self.cleaned_data | {"subject_alternative_names": [line for line in lines if line]}
+        tags = self.cleaned_data["tags"].replace(",", " ").split()
+        return self.cleaned_data | {"subject_alternative_names": [line for line in lines if line], "tags": tags}
 
 
 class NodeChangeForm(NodeForm):
     """The fields of a node that can be changed: not its host name, and not the address and ports of the central node."""
 
     def __init__(self, data: Any = None, *, node: Node) -> None:
-        names = "\n".join(node.subject_alternative_names)
-        initial = {name: getattr(node, name) for name in CHANGEABLE} | {"subject_alternative_names": names}
+        texts = {"subject_alternative_names": "\n".join(node.subject_alternative_names), "tags": ", ".join(node.tags)}
+        initial = {name: getattr(node, name) for name in CHANGEABLE} | texts
         super().__init__(data, initial=initial)
         for name in ("host_name", *(PLACE_FIELDS if node.is_central else ())):
             del self.fields[name]

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.db.models import prefetch_related_objects
 from django.urls import reverse
 
 from certs.certificates.lists import certificate_json
 from certs.models import Certificate
+from nodes.inventory.agents import is_older
 from nodes.inventory.filters import NodeFilter
 from nodes.inventory.health import with_health
 from nodes.models import Node
@@ -16,12 +18,13 @@ from web.lists.declared import Column, List
 from web.lists.registry import ListPlace, list_register
 
 PLAIN = (
-    "name", "host_name", "address", "distribution_port", "node_port", "subject_alternative_names", "services", "state", "state_reason",
+    "name", "host_name", "address", "distribution_port", "node_port", "subject_alternative_names", "services", "tags", "notes", "state", "state_reason",
 )  # fmt: skip
 
 
 def nodes_json(nodes: Sequence[Node], now: datetime) -> list[dict[str, Any]]:
-    """Nodes in their pinned form, with what they hold; one query for all certificates."""
+    """Nodes in their pinned form, with what they hold; one query for all certificates, and one for all tags."""
+    prefetch_related_objects(nodes, "tag_rows")
     held: dict[uuid.UUID | None, list[Certificate]] = {}
     for certificate in Certificate.objects.summaries().filter(holder_id__in=[node.pk for node in nodes]).order_by("-created_at"):
         held.setdefault(certificate.holder_id, []).append(certificate)
@@ -29,11 +32,14 @@ def nodes_json(nodes: Sequence[Node], now: datetime) -> list[dict[str, Any]]:
 
 
 def _node_json(node: Node, certificates: list[Certificate], now: datetime) -> dict[str, Any]:
+    seen = node.observed
     return {
         "id": str(node.pk),
         **{name: getattr(node, name) for name in PLAIN},
         "online": node.online(now),
         "clock_offset_s": node.clock_offset_s,
+        "agent_version": seen.version if seen else "",
+        "agent_system": seen.system if seen else "",
         "certificates": [certificate_json(certificate, now) for certificate in certificates],
         "events_url": reverse("node-events", args=[node.pk]),
     }
@@ -50,18 +56,22 @@ class NodeList(List):
         Column("state", "State", "nodes/inventory/cell_state.html", sort="state"),
         Column("seen", "Last call", "nodes/inventory/cell_seen.html", sort="observation__last_seen_at"),
         Column("address", "Address", "nodes/inventory/cell_address.html", sort="address"),
+        Column("agent", "Agent", "nodes/inventory/cell_agent.html", sort="observation__version"),
         Column("services", "Services", "nodes/inventory/cell_services.html"),
+        Column("tags", "Tags", "nodes/inventory/cell_tags.html"),
     )
     sort = "name"
-    csv = ("id", *PLAIN, "online", "clock_offset_s")
+    csv = ("id", *PLAIN, "online", "clock_offset_s", "agent_version", "agent_system")
     api_size = 20  # each row has all certificates of its node
     reasons = ("state_reason",)
 
     def shown(self, rows: list[Node], now: datetime) -> list[Node]:
-        """With their health, which only these rows need."""
+        """With their health and tags, which only these rows need."""
+        prefetch_related_objects(rows, "tag_rows")
         health = dict(with_health(Node.objects.filter(pk__in=[row.pk for row in rows]), now=now).values_list("pk", "health"))
         for row in rows:
             row.health = health[row.pk]  # type: ignore[attr-defined]
+            row.has_older_agent = row.observed is not None and is_older(row.observed.version)  # type: ignore[attr-defined]
         return rows
 
     def json(self, rows: list[Node], now: datetime) -> list[dict[str, Any]]:

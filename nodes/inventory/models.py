@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
+from nodes.inventory.tags import LONGEST_NOTES, LONGEST_TAG
 from nodes.states import NodeState
 from pki.exchange.kept_report import KEPT
 
@@ -37,6 +38,7 @@ class Node(models.Model):
     node_port = models.PositiveIntegerField(default=4242)
     subject_alternative_names = models.JSONField(default=list)
     services = models.JSONField(default=list)
+    notes = models.CharField(max_length=LONGEST_NOTES, blank=True)
     state = models.CharField(max_length=20, choices=NodeState.choices, default=NodeState.CREATED, db_index=True)
     state_reason = models.CharField(max_length=500, blank=True)
     state_since = models.DateTimeField()
@@ -80,6 +82,11 @@ class Node(models.Model):
         return self.name
 
     @property
+    def tags(self) -> list[str]:
+        """In the order in which they were given."""
+        return [row.tag for row in self.tag_rows.all()]
+
+    @property
     def dialled(self) -> str:
         """The target of the central node's connections: the node's address if it has one, else its host name."""
         return self.address or self.host_name
@@ -107,3 +114,17 @@ class Node(models.Model):
     def clock_offset_s(self) -> float | None:
         seen = self.observed
         return seen.clock_offset_s if seen else None
+
+
+class NodeTag(models.Model):
+    """One tag of a node."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="tag_rows")
+    tag = models.CharField(max_length=LONGEST_TAG)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["tag", "node"], name="tag_of_node_once")]
+
+    def __str__(self) -> str:
+        return self.tag

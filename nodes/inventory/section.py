@@ -1,4 +1,4 @@
-"""The section of the node page on names with more than one holder."""
+"""The sections of the node page on its notes, and on names with more than one holder."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,14 @@ class DisputesCard:
     disputes: list[Dispute]
 
 
+@dataclass(frozen=True)
+class NotesCard:
+    notes: str
+
+
 @sections_register
 def sections(node: Node, actor: Actor, now: datetime) -> Iterator[Section]:
     if found := disputes(holder_id=node.pk):
         yield Section(Place.NOTES, 10, "nodes/inventory/disputes.html", DisputesCard(found))
+    if node.notes:
+        yield Section(Place.CARDS, 10, "nodes/inventory/notes.html", NotesCard(node.notes))

@@ -64,6 +64,7 @@ class NodePage:
 
     node: Node
     subtitle: str
+    tags: list[str]
     health: str
     steps: list[Step]
     since: Since | None
@@ -199,7 +200,7 @@ def node_page(node: Node, *, actor: Actor, now: datetime) -> NodePage:
     present = state != NodeState.DECOMMISSIONED
     where = [node.host_name, node.address, f"ports {node.distribution_port}, {node.node_port}", ", ".join(node.services)]
     return NodePage(
-        node=node, subtitle=" · ".join(filter(None, where)), health=health_of(node, now=now), steps=steps(node), since=_since(node),
+        node=node, subtitle=" · ".join(filter(None, where)), tags=node.tags, health=health_of(node, now=now), steps=steps(node), since=_since(node),
         certificates=certificates(node), no_certificate=NO_CERTIFICATE.get(state, "None is valid."), history=history(node) if reads else None,
         sections=[section for section in found if reads or not section.is_reason], every_s=2 if state in UNDER_WAY or renewing else 15,
         password_lasts=state in PASSWORD_LASTS, can_distribute=NodeState.ISSUING in TRANSITIONS[state] and not node.is_central and actor.has_perm("nodes.register_node"),

@@ -69,6 +69,7 @@ class Observation(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["clock_offset_s"], name="observation_clock"),
+            models.Index(fields=["version"], name="observation_version"),
             models.Index(fields=["node"], condition=Q(hook_failed=True), name="observation_hook_failed"),
             models.Index(
                 fields=["serves_another_since"], condition=Q(serves_another_since__isnull=False), name="observation_serves_another"

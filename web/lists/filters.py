@@ -45,12 +45,15 @@ class ListFilter(django_filters.FilterSet):
 
 
 class Search(django_filters.CharFilter):
-    """Rows with a number in one of `numbers` that begins with the text. If there is none, rows with the text anywhere in one of `names`."""
+    """Rows with a number in one of `numbers` that begins with the text. If there is none, rows with the text anywhere in one of `names`.
 
-    def __init__(self, *names: str, numbers: Iterable[str] = (), help_text: str = "") -> None:
+    `also` returns a further condition for the text.
+    """
+
+    def __init__(self, *names: str, numbers: Iterable[str] = (), also: Callable[[str], Q] | None = None, help_text: str = "") -> None:
         widget = forms.TextInput(attrs={"class": "form-control", "type": "search"})
         super().__init__(label="Search", max_length=LONGEST_SEARCH, widget=widget, help_text=help_text)
-        self.names, self.numbers = names, tuple(numbers)
+        self.names, self.numbers, self.also = names, tuple(numbers), also
 
     def filter(self, rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
         if not value:
@@ -62,7 +65,8 @@ class Search(django_filters.CharFilter):
             found = rows.filter(Q(*ranges, _connector=Q.OR))
             if found.exists():
                 return found
-        return rows.filter(Q(*((f"{name}__icontains", value) for name in self.names), _connector=Q.OR))
+        found = [*((f"{name}__icontains", value) for name in self.names), *([self.also(value)] if self.also else [])]
+        return rows.filter(Q(*found, _connector=Q.OR))
 
 
 class Choice(django_filters.ChoiceFilter):
@@ -90,13 +94,7 @@ class Expiry(Choice):
         return rows.filter(**{f"{name}__range": (now, now + timedelta(days=WITHIN_DAYS[value]))})
 
 
-class _NamedField(forms.CharField):
-    """An identifier in the address is shown as the name of its object."""
-
-    def __init__(self, *, name_of: Callable[[uuid.UUID], str | None], **options: Any) -> None:
-        super().__init__(**options)
-        self.name_of = name_of
-
+class _SuggestedField(forms.CharField):
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> forms.BoundField:
         """The field suggests names while you type: the list of the field is filled from the address of the page."""
         self.widget.attrs |= {
@@ -105,34 +103,49 @@ class _NamedField(forms.CharField):
         }  # fmt: skip
         return super().get_bound_field(form, field_name)
 
+
+class Suggested(django_filters.CharFilter):
+    """A text for which the page suggests values while you type: `suggest` returns those that begin with a text, each once."""
+
+    field_class: type[forms.Field] = _SuggestedField
+
+    def __init__(self, label: str, *, suggest: Callable[[str], "QuerySet[Any]"], **options: Any) -> None:
+        widget = forms.TextInput(attrs={"class": "form-control", "autocomplete": "off", "spellcheck": "false"})
+        super().__init__(label=label, max_length=LONGEST_SEARCH, widget=widget, **options)
+        self.suggest = suggest
+
+    def suggestions(self, text: str) -> list[str]:
+        return [*self.suggest(text.strip()[:LONGEST_SEARCH])[:MOST_SUGGESTIONS]]
+
+
+class _NamedField(_SuggestedField):
+    """An identifier in the address is shown as the name of its object."""
+
+    def __init__(self, *, name_of: Callable[[uuid.UUID], str | None], **options: Any) -> None:
+        super().__init__(**options)
+        self.name_of = name_of
+
     def prepare_value(self, value: Any) -> Any:
         key = as_uuid(value or "")
         return (key and self.name_of(key)) or value
 
 
-class Named(django_filters.CharFilter):
-    """Rows that belong to an object, which is chosen by its name, or by its identifier.
-
-    `suggest` returns the names that begin with a text, each once. `name_of` returns the name of an identifier.
-    """
+class Named(Suggested):
+    """Rows that belong to an object, which is chosen by its name, or by its identifier. `name_of` returns the name of an identifier."""
 
     field_class = _NamedField
 
     def __init__(
         self, label: str, *, key: str, name: str, suggest: Callable[[str], "QuerySet[Any]"], name_of: Callable[[uuid.UUID], str | None]
     ) -> None:
-        widget = forms.TextInput(attrs={"class": "form-control", "autocomplete": "off", "spellcheck": "false"})
-        super().__init__(label=label, max_length=LONGEST_SEARCH, widget=widget, name_of=name_of, help_text="a name, or a UUID")
-        self.key, self.name, self.suggest = key, name, suggest
+        super().__init__(label, suggest=suggest, name_of=name_of, help_text="a name, or a UUID")
+        self.key, self.name = key, name
 
     def filter(self, rows: "QuerySet[Any]", value: str) -> "QuerySet[Any]":
         if not value:
             return rows
         found = as_uuid(value)
         return rows.filter(**{self.key: found} if found else {self.name: value})
-
-    def suggestions(self, text: str) -> list[str]:
-        return [*self.suggest(text.strip()[:LONGEST_SEARCH])[:MOST_SUGGESTIONS]]
 
 
 def as_uuid(text: str) -> uuid.UUID | None:

@@ -14,7 +14,7 @@ from audit.reasons import may_read_reasons, without
 from web.errors import InputInvalid
 from web.lists.declared import PAGE_SIZE, List
 from web.lists.downloads import BATCH, TYPES, download
-from web.lists.filters import Named
+from web.lists.filters import Suggested
 from web.lists.keyset import Part, Source
 from web.words import counted
 
@@ -63,7 +63,7 @@ class Filtered:
     def answer(self) -> HttpResponseBase | None:
         """The answer if the address asks for suggestions. Otherwise the page is to be shown."""
         asked = self._filters.filters.get(self.request.GET.get("suggest", ""))
-        if isinstance(asked, Named):
+        if isinstance(asked, Suggested):
             texts = asked.suggestions(self._filters.form.cleaned_data.get(self.request.GET["suggest"]) or "")
             return render(self.request, "web/lists/options.html", {"texts": texts})
         return None

@@ -43,6 +43,7 @@ LOOKS = {
     "ok": ("fine", "green", "circle-check"),
     "warning": ("warning", "orange", "alert-triangle"),
     "blocker": ("problem", "red", "alert-circle"),
+    "older": ("older", "orange", "replace"),
     "online": ("online", "green", "plug-connected"),
     "silent": ("silent", "red", "plug-connected-x"),
     "works": ("works", "green", "circle-check"),

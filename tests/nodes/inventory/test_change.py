@@ -16,7 +16,7 @@ from tests.problems import error_fields
 
 FIELDS: dict[str, Any] = {
     "name": "rim one", "address": "10.0.0.7", "distribution_port": 5444, "node_port": 5242, "subject_alternative_names": ["www.corp.example", "10.0.0.8"],
-    "services": ["engine", "proxy"],
+    "services": ["engine", "proxy"], "tags": ["rack-7", "prod"], "notes": "Second rack.\nAsk first.",
 }  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def test_what_changes_nothing_is_no_event(client: Client, node: Node) -> None:
 
 REFUSED = {
     "host name": ({"host_name": "other.example"}, "host_name"),
-    "unknown field": ({"tags": ["a"]}, "tags"),
+    "unknown field": ({"color": "red"}, "color"),
     "state": ({"state": "registered"}, "state"),
     "name of another": ({"name": "RIM2"}, "name"),
     "empty name": ({"name": " "}, "name"),
@@ -76,6 +76,9 @@ REFUSED = {
     "null": ({"address": None}, "address"),
     "further name": ({"subject_alternative_names": ["a b"]}, "subject_alternative_names"),
     "service": ({"services": ["coffee"]}, "services"),
+    "tag": ({"tags": ["a b"]}, "tags"),
+    "tags as text": ({"tags": "a"}, "tags"),
+    "notes": ({"notes": "a\0"}, "notes"),
 }
 
 
