@@ -57,7 +57,7 @@ def _known(node: Node, fields: dict[str, Any]) -> dict[str, Any]:
     if fields.pop("host_name", node.host_name) != node.host_name:
         text = "A host name cannot be changed: it is the name in the node's certificates. Create a node with the new name, then remove this one."
         raise InputInvalid({"host_name": [text]})
-    given = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+    given: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
     if "tags" in given:
         given["tags"] = tags_stored(given["tags"])
     if "notes" in given:

@@ -20,6 +20,13 @@ class NodeHealth(TextChoices):
     NONE = "none", "not in use"  # it is not registered
 
 
+REASONS = {
+    NodeHealth.WORKS: "It calls, and its certificates are accepted.",
+    NodeHealth.SILENT: "It has not called for too long. Check that the machine and its agent run, and that it reaches port 4242 of the central node.",
+    NodeHealth.REFUSED: "A certificate of its own has expired or is revoked, so other nodes refuse it.",
+}
+
+
 def with_health(nodes: "QuerySet[Node]", *, now: datetime) -> "QuerySet[Any]":
     """`nodes` with a column `health`."""
     own = Certificate.objects.issued().filter(holder_id=OuterRef("pk"), not_after__gte=now)

@@ -3,19 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from audit.actors import Actor
 from audit.event_lines import LINES, History, history_of
 from audit.reasons import may_read_reasons
 from certs.models import Certificate
 from certs.states import CertificateStatus
-from nodes.inventory.health import health_of
+from nodes.inventory.health import REASONS, NodeHealth, health_of
+from nodes.inventory.held_certificates import HeldCertificate, held_certificates
 from nodes.inventory.sections import Place, Section, sections_of
 from nodes.models import Node
 from nodes.states import TRANSITIONS, UNDER_WAY, NodeState
 from pki.core.findings import Finding
-from pki.core.roles import Kind
 from web.progress import Step, steps_at
 from web.templatetags.console import state_label
 
@@ -37,17 +36,6 @@ NO_CERTIFICATE = {
 
 
 @dataclass(frozen=True)
-class HeldCertificate:
-    """A certificate of the node, and what is known about it on the node."""
-
-    certificate: Certificate
-    name: str
-    text: str
-    known: str
-    color: str
-
-
-@dataclass(frozen=True)
 class Since:
     """The node's current status, and its start."""
 
@@ -65,7 +53,8 @@ class NodePage:
     node: Node
     subtitle: str
     tags: list[str]
-    health: str
+    health: NodeHealth
+    health_reason: str
     steps: list[Step]
     since: Since | None
     certificates: list[HeldCertificate]
@@ -83,6 +72,11 @@ class NodePage:
     def distribute(self) -> str:
         """The label of the button that sends a package."""
         return "Register" if self.node.state == NodeState.CREATED else "Redistribute"
+
+    @property
+    def steps_are_done(self) -> bool:
+        """Whether the registration is of the past."""
+        return self.node.state == NodeState.REGISTERED
 
     @property
     def must_distribute(self) -> bool:
@@ -146,40 +140,6 @@ def steps(node: Node) -> list[Step]:
     return steps_at([label for _, label in STEPS], done=done, here="failed" if failed else "now")
 
 
-def certificates(node: Node) -> list[HeldCertificate]:
-    """The certificates of the node, each with what its heartbeat reports about it; empty if it has none of its own."""
-    own = Certificate.objects.issued().filter(holder_id=node.pk).order_by("-generation", "-kind")
-    if not own:
-        return []
-    shared = Certificate.objects.issued().filter(kind__in=[Kind.CLUSTER, Kind.ROOT]).order_by("kind")
-    return [HeldCertificate(certificate, *_described(certificate), *_known(certificate, node.observed)) for certificate in [*own, *shared]]
-
-
-def _described(certificate: Certificate) -> tuple[str, str]:
-    match Kind(certificate.kind):
-        case Kind.ROOT:
-            return "Root CA", f"{certificate.subject} · {certificate.key_type}"
-        case Kind.CLUSTER:
-            return "QlikServiceCluster", f"shared by the site · {certificate.key_type}"
-        case Kind.SERVICE:
-            names = ", ".join(certificate.subject_alternative_names)
-            return "Service", f"{names} · {certificate.key_type} · contains the database key"
-        case kind:
-            return kind.capitalize(), f"{certificate.subject} · {certificate.key_type}"
-
-
-def _known(certificate: Certificate, seen: Any) -> tuple[str, str]:
-    if seen is None:
-        return "after the password is entered", "grey"
-    if certificate.kind == Kind.ROOT:
-        return ("trusted", "green") if certificate.sha256 in seen.trusts else ("not trusted yet", "grey")
-    if certificate.sha256 not in seen.installed.values():
-        return "not installed yet", "grey"
-    if certificate.kind == Kind.CLUSTER:
-        return ("installed, key verified", "green") if seen.cluster_proved_sha256 == certificate.sha256 else ("installed", "green")
-    return ("installed and served", "green") if certificate.sha256 in seen.served.values() else ("installed", "green")
-
-
 def history(node: Node, before: int | None = None, *, lines: int = LINES) -> History:
     """The newest events of the node and its own certificates before the event `before`, in words."""
     return history_of(node.pk, Certificate.objects.filter(holder_id=node.pk), before=before, lines=lines)
@@ -195,13 +155,13 @@ def _since(node: Node) -> Since | None:
 
 def node_page(node: Node, *, actor: Actor, now: datetime) -> NodePage:
     """The page of a node, with the sections that rooms have registered."""
-    state, found = NodeState(node.state), sections_of(node, actor=actor, now=now)
+    state, found, health = NodeState(node.state), sections_of(node, actor=actor, now=now), health_of(node, now=now)
     renewing, reads = any(section.under_way for section in found), may_read_reasons(actor)
     present = state != NodeState.DECOMMISSIONED
     where = [node.host_name, node.address, f"ports {node.distribution_port}, {node.node_port}", ", ".join(node.services)]
     return NodePage(
-        node=node, subtitle=" · ".join(filter(None, where)), tags=node.tags, health=health_of(node, now=now), steps=steps(node), since=_since(node),
-        certificates=certificates(node), no_certificate=NO_CERTIFICATE.get(state, "None is valid."), history=history(node) if reads else None,
+        node=node, subtitle=" · ".join(filter(None, where)), tags=node.tags, health=health, health_reason=REASONS.get(health, ""), steps=steps(node), since=_since(node),
+        certificates=held_certificates(node), no_certificate=NO_CERTIFICATE.get(state, "None is valid."), history=history(node) if reads else None,
         sections=[section for section in found if reads or not section.is_reason], every_s=2 if state in UNDER_WAY or renewing else 15,
         password_lasts=state in PASSWORD_LASTS, can_distribute=NodeState.ISSUING in TRANSITIONS[state] and not node.is_central and actor.has_perm("nodes.register_node"),
         can_edit=present and actor.has_perm("nodes.change_node"),

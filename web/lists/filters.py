@@ -65,8 +65,8 @@ class Search(django_filters.CharFilter):
             found = rows.filter(Q(*ranges, _connector=Q.OR))
             if found.exists():
                 return found
-        found = [*((f"{name}__icontains", value) for name in self.names), *([self.also(value)] if self.also else [])]
-        return rows.filter(Q(*found, _connector=Q.OR))
+        conditions = [Q((f"{name}__icontains", value)) for name in self.names]
+        return rows.filter(Q(*conditions, *([self.also(value)] if self.also else []), _connector=Q.OR))
 
 
 class Choice(django_filters.ChoiceFilter):
