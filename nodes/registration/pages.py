@@ -16,7 +16,7 @@ from nodes.inventory.view_models import node_page
 from nodes.models import Node
 from nodes.registration.preflight import Preflight, preflight
 from nodes.registration.services import Ceremony, node_register, registration_awaited
-from nodes.registration.view_models import PasswordPage, RegisterPage, distribution_page
+from nodes.registration.view_models import PasswordPage, distribution_page, register_page, seen_of
 from pki.core.findings import Finding
 from web.page import PageRequest, form_id, page
 
@@ -37,7 +37,7 @@ def _asked(request: PageRequest, about: str) -> uuid.UUID:
 
 
 def _form(request: PageRequest, form: NodeForm, checks: Preflight | None = None, *, refused: bool = False) -> HttpResponse:
-    shown = RegisterPage(checks.findings if checks else (), refused)
+    shown = register_page(request.POST, checks, refused=refused, now=timezone.now())
     context = {"page": shown, "form": form, "form_id": form_id(request)}
     return render(request, "nodes/registration/register.html", context, status=409 if refused else 200)
 
@@ -45,8 +45,17 @@ def _form(request: PageRequest, form: NodeForm, checks: Preflight | None = None,
 @page("nodes.add_node")
 @require_POST
 def run_checks(request: PageRequest) -> HttpResponse:
+    """All results for the page, or what has changed while it waits for the agent."""
+    now = timezone.now()
+    if "stop" in request.POST:
+        return render(request, "nodes/registration/waiting.html", {"page": register_page({}, None, refused=False, now=now), "now": now})
     form = NodeForm(request.POST)
-    return _form(request, form, _checked(request, form))
+    checks = _checked(request, form)
+    if request.htmx.trigger != "waiting":
+        return _form(request, form, checks)
+    shown = register_page(request.POST, checks, refused=False, now=now)
+    changed = checks is not None and seen_of(checks) != request.POST.get("seen")
+    return render(request, "nodes/registration/checked_again.html", {"page": shown, "changed": changed, "now": now})
 
 
 @page("nodes.add_node")

@@ -1,21 +1,96 @@
 """View models of the pages that register and redistribute a node."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from certs.certificates.issuer import issuing_root, roots_in_force
+from certs.models import Certificate
 from nodes.inventory.view_models import ConfirmationPage, NodePage, confirmation_page
 from nodes.models import Node
+from nodes.registration.preflight import Preflight
 from nodes.registration.services import Ceremony
 from nodes.states import NodeState
 from pki.core.findings import Finding
 
+# Blockers that end when somebody does something on the node. Meanwhile the checks repeat.
+ENDS_ON_THE_NODE = frozenset({"port-closed", "agent-starting", "already-running", "unresolved"})
+EVERY_S, MOST_CHECKS = 5, 360
+
+
+@dataclass(frozen=True)
+class AgentStart:
+    """How to start the agent of a node: the address that the form has, and the root to compare there; None before the trust zone has one."""
+
+    address: str
+    options: str
+    root: Certificate | None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The checks repeat until the agent at `target` answers. `checks` is how often they ran, `seen` what they found last."""
+
+    target: str
+    checks: int
+    at: datetime
+    seen: str
+    is_complete: bool
+
 
 @dataclass(frozen=True)
 class RegisterPage:
-    """The results of the checks. If `refused`, one of them, or a field, blocked the registration."""
+    """The results of the checks. If `refused`, one of them, or a field, blocked the registration.
+
+    If `goes_on`, the person asked for the registration as soon as no check blocks it, and now none does.
+    """
 
     findings: Sequence[Finding]
     refused: bool
+    start: AgentStart
+    when_ready: bool
+    waiting: Waiting | None = None
+    stopped: bool = False
+    goes_on: bool = False
+
+    @property
+    def every_s(self) -> int:
+        return EVERY_S
+
+
+def register_page(typed: Mapping[str, str], checks: Preflight | None, *, refused: bool, now: datetime) -> RegisterPage:
+    """`typed` are the fields of the form as they are. `checks` is None if they did not run, because the form has an error or is new."""
+    findings = checks.findings if checks else []
+    blockers = {finding.code for finding in findings if finding.level == "blocker"}
+    number = _number(typed.get("checks", ""))
+    waits = blockers <= ENDS_ON_THE_NODE if blockers else checks is None and number > 0
+    waiting = Waiting(_target(typed), number + 1, now, seen_of(checks) or typed.get("seen", ""), checks is not None) if waits else None
+    when_ready = "when_ready" in typed
+    return RegisterPage(
+        findings, refused, _start(typed), when_ready, waiting if number < MOST_CHECKS else None, stopped=waits and number >= MOST_CHECKS,
+        goes_on=when_ready and checks is not None and not blockers,
+    )  # fmt: skip
+
+
+def seen_of(checks: Preflight | None) -> str:
+    """What the checks found, in short."""
+    return " ".join(f"{finding.code}:{finding.level}" for finding in checks.findings) if checks else ""
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+
+
+def _target(typed: Mapping[str, str]) -> str:
+    return f"{(typed.get('address') or typed.get('host_name', ''))[:64]}, port {typed.get('distribution_port', '')[:5]}"
+
+
+def _start(typed: Mapping[str, str]) -> AgentStart:
+    ports = {"distribution_port": ("--distribution-port", "4444"), "node_port": ("--node-port", "4242")}
+    given = [(option, _number(typed.get(name, usual)[:5]), usual) for name, (option, usual) in ports.items()]
+    options = " ".join(f"{option} {port}" for option, port, usual in given if str(port) != usual and port)
+    address = (typed.get("address") or typed.get("host_name", "")).strip()[:64]
+    return AgentStart(address, options, issuing_root() if roots_in_force() else None)
 
 
 @dataclass(frozen=True)

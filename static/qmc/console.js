@@ -26,6 +26,18 @@
     if (announce) { announce.textContent = word.textContent; }
   };
 
+  // A text that repeats what some fields have, and a button that an answer presses for the person who asked for it.
+  document.addEventListener("input", () => {
+    for (const text of document.querySelectorAll("[data-follows]")) {
+      const values = text.dataset.follows.split(" ").map((id) => document.getElementById(id)?.value.trim());
+      text.textContent = values.find(Boolean) || text.dataset.otherwise;
+    }
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    const asked = document.querySelector("[data-press]");
+    if (asked) { document.getElementById(asked.dataset.press).click(); asked.removeAttribute("data-press"); }
+  });
+
   // A double click sends a form once; the server answers a repeat with the first result all the same.
   document.addEventListener("submit", (event) => {
     const form = event.target;

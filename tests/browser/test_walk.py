@@ -111,17 +111,25 @@ def closed_port_has_a_remedy(page: Page, nobody: str) -> None:
     blocker = page.locator(".finding", has_text="problem")
     expect(blocker).to_contain_text("Port 4444 does not answer")
     expect(blocker).to_contain_text("Start the agent")
+    expect(page.locator("#start-command")).to_have_text(re.compile(rf"serve .* --address {re.escape(nobody)}$"))
+    waiting = page.locator("#waiting")
+    expect(waiting).to_contain_text("Waiting for the agent")
+    page.get_by_role("button", name="Stop waiting").click()
+    expect(waiting).to_be_empty()
+    page.get_by_role("button", name="Run checks").click()
+    expect(waiting).to_contain_text(f"Checked {nobody}, port 4444")
 
 
 def register(eyes: Eyes, address: str) -> str:
     page = eyes.page
     page.locator("#id_address").fill(address)
-    page.get_by_role("button", name="Run checks").click()
-    expect(page.locator(".finding", has_text="waits for certificates")).to_be_visible()
+    expect(page.locator(".finding", has_text="waits for certificates")).to_be_visible(timeout=20_000)  # nobody pressed anything
+    expect(page.locator("#waiting")).to_be_empty()
     expect(page.locator(".finding", has_text="problem")).to_have_count(0)
     expect(page.locator(".wrong, [aria-invalid]")).to_have_count(0)
     eyes.picture("register", to=".card-footer")
-    page.get_by_role("button", name="Register").click()
+    page.get_by_label("Register as soon as the agent answers").check()
+    page.get_by_role("button", name="Run checks").click()
     shown = eyes.shown("#password")
     page.evaluate("window.walked = true")
     expect(page).to_have_url(re.compile(r"/nodes/[0-9a-f-]{36}/$"))

@@ -2,40 +2,19 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from nodes.models import Node, Registration
 from nodes.registration import services
 from pki.core.findings import Finding
-from pki.exchange.agent_status import AgentStatus
 
 FORM = {"name": "rim1", "host_name": "rim1.example", "address": "127.0.0.9", "distribution_port": "4444", "node_port": "4242"}
 LATE = Finding("clock-skew", "warning", "The node's clock is 2 min ahead.", "Correct the time on the node.")
 CLOSED = Finding("port-closed", "blocker", "Port 4444 does not answer.", "Start the agent.")
 Calls = list[datetime]
-
-
-@pytest.fixture
-def calls(site_directory: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Finding]], Calls]:
-    """Sets what the network finds. The list is of the connections that were made."""
-    client.force_login(User.objects.create_superuser("ann"))
-
-    def found(findings: list[Finding]) -> Calls:
-        calls: Calls = []
-
-        def agent(_: Node, now: datetime) -> tuple[list[Finding], AgentStatus | None]:
-            calls.append(now)
-            return findings, None
-
-        monkeypatch.setattr("nodes.registration.preflight._agent", agent)
-        return calls
-
-    return found
 
 
 def press_register(client: Client) -> tuple[int, str]:
