@@ -65,7 +65,7 @@ def test_every_operation_refuses_an_unknown_parameter_and_names_its_own(client: 
             assert error["message"] == "There is no parameter 'helth'. This operation takes no parameter.", (method, path)
         assert error["code"] == "unknown"
     message = refused(client, "get", "/api/v1/nodes/?helth=works")["helth"]["message"]
-    assert message == "There is no parameter 'helth'. Use: search, state, health, attention, sort, page, cursor, page_size."
+    assert message == "There is no parameter 'helth'. Use: search, state, health, tag, agent, attention, sort, page, cursor, page_size."
 
 
 def test_every_operation_refuses_a_repeated_parameter_that_takes_one_value(client: Client) -> None:

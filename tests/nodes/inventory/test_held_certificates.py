@@ -11,7 +11,7 @@ from tests import factories
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 KINDS = ("service", "client", "cluster", "root")
-SHA = {kind: kind[0] * 64 for kind in KINDS}
+SHA = {kind: str(number) * 64 for number, kind in enumerate(KINDS)}
 LATELY = NOW - timedelta(minutes=5)
 INSTALLED: dict[str, Any] = {"installed": {kind: SHA[kind] for kind in KINDS[:3]}, "trusts": [SHA["root"]]}
 
@@ -21,20 +21,20 @@ CASES: dict[str, tuple[dict[str, Any] | None, dict[str, tuple[str, str | None, s
         "service": ("after the password", "after the password", "after the password"), "client": ("after the password", None, "after the password"),
         "cluster": ("after the password", None, "after the password"), "root": ("after the password", None, None),
     }),
-    "another installed": ({"installed": {"service": "x" * 64}, "served": {"service": "x" * 64}}, {
+    "another installed": ({"installed": {"service": "e" * 64}, "served": {"service": "e" * 64}}, {
         "service": ("not yet", "not yet", "not yet"), "client": ("not yet", None, "not yet"), "cluster": ("not yet", None, "not yet"), "root": ("not yet", None, None),
     }),
     "installed, and nothing is checked": (INSTALLED | {"served": {"service": None}, "listening": False}, {
         "service": ("installed", "not checked", "not yet"), "client": ("installed", None, "proved"), "cluster": ("installed", None, "not yet"), "root": ("trusted", None, None),
     }),
     "everything": (INSTALLED | {
-        "served": {"service": SHA["service"], "engine": None}, "proved": {"k": LATELY.isoformat()}, "cluster_proved_at": LATELY, "cluster_proved_sha256": SHA["cluster"],
+        "served": {"service": SHA["service"], "engine": None}, "proved": {"aa" * 8: LATELY.isoformat()}, "cluster_proved_at": LATELY, "cluster_proved_sha256": SHA["cluster"],
     }, {
         "service": ("installed", "served", "proved"), "client": ("installed", None, "proved"), "cluster": ("installed", None, "proved"), "root": ("trusted", None, None),
     }),
-    "another is served": (INSTALLED | {"served": {"service": "x" * 64}}, {"service": ("installed", "another one", "not yet")}),
+    "another is served": (INSTALLED | {"served": {"service": "e" * 64}}, {"service": ("installed", "another one", "not yet")}),
     "no program answers": (INSTALLED | {"served": {"service": None}}, {"service": ("installed", "no answer", "not yet")}),
-    "proof of another cluster key": (INSTALLED | {"cluster_proved_at": LATELY, "cluster_proved_sha256": "x" * 64}, {"cluster": ("installed", None, "not yet")}),
+    "proof of another cluster key": (INSTALLED | {"cluster_proved_at": LATELY, "cluster_proved_sha256": "e" * 64}, {"cluster": ("installed", None, "not yet")}),
 }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def test_each_certificate_has_three_answers(
 
 def test_a_proof_says_when(node: Node) -> None:
     Observation.objects.create(
-        node=node, last_seen_at=NOW, **INSTALLED, proved={"a": (LATELY - timedelta(hours=1)).isoformat(), "b": LATELY.isoformat()}
+        node=node, last_seen_at=NOW, **INSTALLED, proved={"aa" * 8: (LATELY - timedelta(hours=1)).isoformat(), "bb" * 8: LATELY.isoformat()}
     )
     times = {held.certificate.kind: held.proved.at for held in held_certificates(Node.objects.get(pk=node.pk)) if held.proved}
     assert (times["service"], times["client"]) == (LATELY, NOW)
