@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django import forms
 from django.db.models import Model, QuerySet
+from django.urls import reverse
 
 from audit.actors import Actor
 from bulk.errors import ActionUnknown, ItemRefused
 from bulk.models import BulkItem
 from jobs.registry import NameUnknown
-from web.forms import ServiceForm
+from web.forms import ServiceForm, text_input
+from web.lists.actions import ListAction, list_actions_register
 from web.words import counted
 
 M = TypeVar("M", bound=Model)
@@ -41,11 +44,20 @@ class Done:
 
 
 class ActionForm(ServiceForm):
-    """What a person chooses for all rows of an action."""
+    """What a person chooses for all rows of an action. On a page, what cannot be undone is confirmed with the text `typed`, the number of the rows."""
+
+    def __init__(self, data: Any = None, *, typed: str = "") -> None:
+        super().__init__(data)
+        if typed:
+            wrong = f"Type {typed}, the number of rows above."
+            self.fields["typed"] = forms.RegexField(
+                rf"^{typed}$", label=f"Type {typed} to confirm", help_text="You cannot undo this.", widget=text_input(""),
+                error_messages={"required": wrong, "invalid": wrong},
+            )  # fmt: skip
 
     def parameters(self) -> dict[str, Any]:
-        """The values as JSON. Never a secret: they are in the database and in the audit log."""
-        return dict(self.cleaned_data)
+        """The values as JSON. Never a secret."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "typed"}
 
 
 Rows = Callable[[Sequence[uuid.UUID], datetime], Sequence[Row]]
@@ -117,8 +129,8 @@ def action_shown(name: str) -> Action | None:
 
 
 def actions_of(list_name: str) -> list[Action]:
-    """The actions of one list, in the order of their registration."""
-    return [action for action in _actions.values() if list_name and action.list == list_name]
+    """The actions of one list, those that cannot be undone last."""
+    return sorted((action for action in _actions.values() if action.list == list_name), key=lambda action: (action.danger, action.verb))
 
 
 def subject_of(item: BulkItem, rows: "QuerySet[M]") -> M:
@@ -127,3 +139,9 @@ def subject_of(item: BulkItem, rows: "QuerySet[M]") -> M:
     if found is None:
         raise ItemRefused(GONE)
     return found
+
+
+@list_actions_register
+def _of_list(name: str, actor: Actor) -> list[ListAction]:
+    may = [action for action in actions_of(name) if actor.has_perm(action.permission)]
+    return [ListAction(action.name, action.verb, reverse("bulk:new"), action.danger) for action in may]

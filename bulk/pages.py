@@ -9,18 +9,46 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from bulk.actions import action_shown
-from bulk.errors import BulkError
+from bulk.actions import action_of_list, action_shown
+from bulk.errors import ActionUnknown, BulkError
 from bulk.lists import BulkItemList
 from bulk.models import BulkItem, BulkWork
-from bulk.services import bulk_cancel, secrets_take
-from bulk.view_models import SecretsPage, work_page
+from bulk.selection import Selection
+from bulk.services import bulk_begin, bulk_cancel, bulk_preview, secrets_take
+from bulk.view_models import NewPage, SecretsPage, new_page, work_page
 from people.sign_in.fresh_sign_in import fresh_sign_in
+from web.errors import InputInvalid
 from web.lists.downloads import cell
 from web.lists.listed import Listed
-from web.page import PageRequest, page
+from web.page import PageRequest, form_id, page
 
 ITEMS = BulkItem.objects.defer("sealed_secret", "payload")
+
+
+@page("bulk.view_bulkwork")
+@require_POST
+def new(request: PageRequest) -> HttpResponse:
+    """The preview of an action on the rows that were chosen in a list. Its form begins the work."""
+    try:
+        action = action_of_list(request.POST.get("action", ""))
+    except ActionUnknown as exc:
+        raise Http404 from exc
+    request.actor.require(action.permission)
+    now, confirmed = timezone.now(), "confirmed" in request.POST
+    chosen = Selection.sent(request.POST)
+    try:
+        preview = bulk_preview(actor=request.actor, action=action, subjects=chosen.subjects(action, now=now), now=now)
+    except InputInvalid as exc:
+        return render(request, "bulk/new.html", {"page": NewPage(action, chosen, error=str(exc))}, status=400)
+    form = action.form(request.POST if confirmed else None, typed=str(len(preview.possible)) if action.danger else "")
+    shown = new_page(preview, chosen, sent=request.POST if confirmed else None)
+    if confirmed and form.is_valid() and not shown.error:
+        work = bulk_begin(
+            actor=request.actor, action=action, items=preview.items(), parameters=form.parameters(), request=form_id(request), now=now
+        )
+        return redirect("bulk:detail", pk=work.pk)
+    context = {"page": shown, "form": form, "form_id": form_id(request)}
+    return render(request, "bulk/new.html", context, status=400 if confirmed else 200)
 
 
 @page("bulk.view_bulkwork")

@@ -1,15 +1,20 @@
-"""The rows that were chosen by the filters of a list instead of one by one."""
+"""The rows of a list that were chosen: one by one, or by filters."""
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.http import QueryDict
+from django.urls import reverse
 
 from bulk.actions import Action
 from bulk.services import MOST
 from web.errors import InputInvalid
+from web.lists.filters import as_uuid
 from web.lists.registry import ListPlace, list_named
+
+LONGEST_QUERY = 2000
 
 
 def place_of(action: Action) -> ListPlace:
@@ -24,11 +29,32 @@ def _keys(rows: object) -> list[uuid.UUID]:
     return [*rows.order_by().values_list("pk", flat=True)[: MOST + 1]]  # type: ignore[attr-defined]
 
 
-def on_page(action: Action, address: str, *, now: datetime) -> list[uuid.UUID]:
-    """The rows that a page with these parameters lists, on all its pages. What it ignores is ignored here too."""
-    place = place_of(action)
-    filters, _ = place.declared.filters.of_page(QueryDict(address), place.rows(now))
-    return _keys(filters.qs)
+@dataclass(frozen=True)
+class Selection:
+    """The rows that a person chose on a page of a list: some, or all of the list with these parameters in its address."""
+
+    ids: tuple[uuid.UUID, ...]
+    all_rows: bool
+    query: str
+
+    @classmethod
+    def sent(cls, given: QueryDict) -> "Selection":
+        """From a form. A value that is not an id is left out."""
+        ids = [found for text in given.getlist("ids") if (found := as_uuid(text))]
+        return cls(tuple(ids), given.get("all") == "yes", given.get("query", "")[:LONGEST_QUERY])
+
+    def subjects(self, action: Action, *, now: datetime) -> list[uuid.UUID]:
+        """With all rows, those that the page lists, on all its pages. What it ignores is ignored here too."""
+        if not self.all_rows:
+            return list(self.ids)
+        place = place_of(action)
+        filters, _ = place.declared.filters.of_page(QueryDict(self.query), place.rows(now))
+        return _keys(filters.qs)
+
+    def back(self, action: Action) -> str:
+        """The address of the page of the list."""
+        address = reverse(place_of(action).view)
+        return f"{address}?{self.query}" if self.query else address
 
 
 def in_api(action: Action, given: Mapping[str, str], *, now: datetime) -> list[uuid.UUID]:

@@ -102,7 +102,7 @@ def bulk_begin(
         with transaction.atomic():
             work.save(force_insert=True)
             BulkItem.objects.bulk_create([_item(work, item, number, now) for number, item in enumerate(items, 1)], batch_size=AT_ONCE)
-            detail = {"action": action.name, "total": len(items), "refused": len(items) - possible, "parameters": dict(parameters)}
+            detail = {"action": action.name, "total": len(items), "refused": len(items) - possible}
             record(actor=actor, action="bulk.begun", target=work, detail=detail, now=now)
             job_create(task=TASK, subject=work.pk, title=work.title, actor=work.actor, now=now)
     except IntegrityError:

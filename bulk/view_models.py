@@ -1,12 +1,17 @@
 """View models of the pages of bulk work."""
 
+import hashlib
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.urls import reverse
+
 from audit.actors import Actor
-from bulk.actions import action_shown
+from bulk.actions import Action, Row, action_shown
 from bulk.models import BulkItem, BulkWork
-from bulk.services import has_secrets, may_take_secrets
+from bulk.selection import Selection
+from bulk.services import Preview, has_secrets, may_take_secrets
 from bulk.states import ItemState, WorkState
 from web.words import counted
 
@@ -32,6 +37,51 @@ class WorkPage:
         return f"{self.ended} of {counted(self.work.total, 'row')}{numbers}."
 
 
+MOST_NAMED, MOST_REFUSED = 20, 10
+CHANGED = "The list has changed since this page was opened. Nothing was done. Check the rows, then confirm again."
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Rows to which an action cannot be done, for one reason: the first names, and how many more."""
+
+    reason: str
+    count: str
+    names: str
+    more: int
+
+
+@dataclass(frozen=True)
+class NewPage:
+    """An action before it begins: the rows to which it will be done, and those to which it cannot be done."""
+
+    action: Action
+    chosen: Selection
+    possible: Sequence[Row] = ()
+    refused: Sequence[Refused] = ()
+    left_out: str = ""
+    digest: str = ""
+    error: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.action.title(len(self.possible))
+
+    @property
+    def back(self) -> str:
+        return self.chosen.back(self.action)
+
+    @property
+    def first(self) -> list[tuple[str, str]]:
+        """The names of the first rows, with the addresses of their pages."""
+        page = self.action.page
+        return [(row.label, reverse(page, args=[row.subject]) if page else "") for row in self.possible[:MOST_NAMED]]
+
+    @property
+    def further(self) -> list[str]:
+        return [row.label for row in self.possible[MOST_NAMED:]]
+
+
 @dataclass(frozen=True)
 class SecretsPage:
     """The page that shows the secrets of the work. `secrets` are there once."""
@@ -40,6 +90,19 @@ class SecretsPage:
     secret: str
     error: str = ""
     secrets: tuple[tuple[BulkItem, str], ...] = ()
+
+
+def new_page(preview: Preview, chosen: Selection, *, sent: Mapping[str, str] | None) -> NewPage:
+    """`sent` is the form that confirms it. It must be about the rows that the person has seen."""
+    action, number = preview.action, len(preview.possible)
+    digest = hashlib.sha256(" ".join(str(row.subject) for row in preview.possible).encode()).hexdigest()[:32]
+    error = CHANGED if sent is not None and sent.get("digest") != digest else ""
+    refused = [
+        Refused(reason, counted(len(rows), action.noun, action.many), ", ".join(row.label for row in rows[:MOST_REFUSED]), max(0, len(rows) - MOST_REFUSED))
+        for reason, rows in preview.refused.items()
+    ]  # fmt: skip
+    left_out = counted(len(preview.rows) - number, action.noun, action.many)
+    return NewPage(action, chosen, preview.possible, refused, left_out if refused else "", digest, error)
 
 
 def work_page(work: BulkWork, *, actor: Actor) -> WorkPage:

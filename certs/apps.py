@@ -18,6 +18,7 @@ class CertsConfig(AppConfig):
         from certs.cluster import events as cluster_events  # noqa: F401, PLC0415
         from certs.database_key import events as database_key_events  # noqa: F401, PLC0415
         from certs.exports import attention as exports_attention  # noqa: F401, PLC0415
+        from certs.exports import bulk as export_bulk  # noqa: F401, PLC0415
         from certs.exports import events as export_events  # noqa: F401, PLC0415
         from certs.exports import jobs as export_jobs  # noqa: F401, PLC0415
         from certs.exports import names, status  # noqa: F401, PLC0415
@@ -27,6 +28,7 @@ class CertsConfig(AppConfig):
         from certs.lifetime import events as lifetime_events  # noqa: F401, PLC0415
         from certs.names import attention as names_attention  # noqa: F401, PLC0415
         from certs.revocation import attention as revocation_attention  # noqa: F401, PLC0415
+        from certs.revocation import bulk as revocation_bulk  # noqa: F401, PLC0415
         from certs.revocation import events as revocation_events  # noqa: F401, PLC0415
         from certs.revocation import jobs as revocation_jobs  # noqa: F401, PLC0415
         from certs.revocation import lists as revocation  # noqa: F401, PLC0415

@@ -30,6 +30,7 @@ class NodesConfig(AppConfig):
         from nodes.observation import events as observation_events  # noqa: F401, PLC0415
         from nodes.observation import section as observation_section  # noqa: F401, PLC0415
         from nodes.registration import attention as registration_attention  # noqa: F401, PLC0415
+        from nodes.registration import bulk as registration_bulk  # noqa: F401, PLC0415
         from nodes.registration import events as registration_events  # noqa: F401, PLC0415
         from nodes.registration import jobs as registration_jobs  # noqa: F401, PLC0415
         from nodes.registration import section as registration_section  # noqa: F401, PLC0415

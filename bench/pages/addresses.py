@@ -31,6 +31,7 @@ LEFT_OUT = {
     "people/<uuid:pk>/provider/": "it asks for a fresh sign-in",
     "audit/segments/<uuid:pk>/remove/": "it asks for a fresh sign-in",
     "settings/provider/test/": "it shows the result of a test",
+    "bulk/new/": "it takes forms only",
     "bulk/<uuid:pk>/cancel/": "it takes forms only",
     "bulk/<uuid:pk>/secrets/": "it asks for a fresh sign-in",
     "account/sessions/<int:pk>/end/": "it takes forms only",

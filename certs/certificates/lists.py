@@ -6,6 +6,7 @@ from typing import Any
 from certs.certificates.filters import CertificateFilter
 from certs.models import Certificate
 from web.lists.declared import Column, List
+from web.lists.registry import ListPlace, list_register
 
 PLAIN = ("kind", "role", "subject", "subject_alternative_names", "serial", "sha256", "not_before", "not_after", "status", "holder")
 
@@ -24,6 +25,7 @@ def certificate_json(certificate: Certificate, now: datetime) -> dict[str, Any]:
 
 
 class CertificateList(List):
+    name = "certificates"
     model = Certificate
     noun, caption = "certificate", "Certificates"
     empty = "No certificates in force. Choose another status to see the others."
@@ -38,5 +40,11 @@ class CertificateList(List):
     sort = "not_after"
     csv = ("id", *PLAIN, "expiry_status", "issuer", "revoked_at", "revocation_code")
 
+    def row_name(self, row: Certificate) -> str:
+        return f"{row.title}, serial {row.serial[:12]}…"
+
     def json(self, rows: list[Certificate], now: datetime) -> list[dict[str, Any]]:
         return [certificate_json(row, now) for row in rows]
+
+
+list_register(ListPlace(CertificateList, lambda now: Certificate.objects.summaries(), "certs:list", "certs.view_certificate"))

@@ -111,6 +111,14 @@ class Certificate(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}"
 
+    @property
+    def title(self) -> str:
+        """Its name for people. All client certificates have the same subject, so the holder names it: Client certificate of rim07."""
+        kind = Kind(self.kind)
+        if kind in (Kind.SERVICE, Kind.CLIENT) and self.holder:
+            return f"{kind.capitalize()} certificate of {self.holder}"
+        return self.subject
+
     def expiry_status(self, now: datetime) -> lifetime.ExpiryStatus:
         return lifetime.expiry_status(self.not_before, self.not_after, now)
 

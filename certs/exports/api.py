@@ -10,8 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from certs.exports.health import with_health
-from certs.exports.lists import ExportList, exports_json
+from certs.exports.lists import ExportList, exports_json, exports_listed
 from certs.exports.services import ExportOptions, export_renew, export_revoke, exports_request
 from certs.models import Export
 from certs.revocation.api import RevokeInput
@@ -94,7 +93,7 @@ class Exports(View):
     @operation(page_of(ExportOutput), query=list_query(ExportList), operation_id="exports_list")
     def get(self, request: Request) -> Response:
         self.actor.require("certs.view_export")
-        return self.listed(ExportList(), with_health(REGISTER.all(), now=timezone.now()))
+        return self.listed(ExportList(), exports_listed(timezone.now()))
 
     @operation({202: ASKED}, body=ExportInput)
     def post(self, request: Request) -> Response:

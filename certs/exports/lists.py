@@ -4,11 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
 from certs.exports.filters import ExportFilter
+from certs.exports.health import with_health
 from certs.exports.status import ExportDetails, export_statuses
 from certs.models import Export
 from pki.core import lifetime
 from web.lists.declared import Column, List
+from web.lists.registry import ListPlace, list_register
 
 PLAIN = (
     "format", "include_secrets_key", "include_ca", "legacy", "status", "status_reason", "generation", "created_at", "made_at", "not_after",
@@ -31,6 +35,7 @@ def exports_json(exports: Iterable[Export], now: datetime) -> list[dict[str, Any
 
 
 class ExportList(List):
+    name = "exports"
     model = Export
     noun, caption = "export", "Exports"
     empty = "No exports in use. Make one for each machine that has no agent."
@@ -50,3 +55,11 @@ class ExportList(List):
 
     def json(self, rows: list[Export], now: datetime) -> list[dict[str, Any]]:
         return exports_json(rows, now)
+
+
+def exports_listed(now: datetime) -> "QuerySet[Export]":
+    """All exports with their health, without their secrets."""
+    return with_health(Export.objects.defer("archive", "sealed_password"), now=now)
+
+
+list_register(ListPlace(ExportList, exports_listed, "exports:list", "certs.view_export"))

@@ -13,8 +13,7 @@ from django.utils import timezone
 from audit.event_lines import LINES
 from certs.errors import ArchiveGone
 from certs.exports.forms import ExportForm, RenewForm
-from certs.exports.health import with_health
-from certs.exports.lists import ExportList
+from certs.exports.lists import ExportList, exports_listed
 from certs.exports.services import export_renew, export_revoke, exports_download, exports_request
 from certs.exports.view_models import export_batch_page, export_download_page, export_form_page, export_history, export_page
 from certs.models import Export
@@ -36,7 +35,7 @@ REGISTER = Export.objects.defer("archive", "sealed_password")
 @page("certs.view_export")
 def export_list(request: PageRequest) -> HttpResponseBase:
     now = timezone.now()
-    return Listed(request, ExportList(), with_health(REGISTER.all(), now=now), now=now).page("certs/exports/list.html")
+    return Listed(request, ExportList(), exports_listed(now), now=now).page("certs/exports/list.html")
 
 
 def _asked(form: ServiceForm, ask: Callable[[datetime], T]) -> T | None:

@@ -158,6 +158,14 @@ def _ask(export: Export, actor: Actor, now: datetime) -> None:
     job_create(task=TASK, subject=export.pk, title=_title(export), actor=actor.label, now=now)
 
 
+def renewal_refused(export: Export) -> str:
+    """Why `export` cannot be renewed now, and what to do; "" if it can."""
+    if ExportStatus.REQUESTED in EXPORT_TRANSITIONS[ExportStatus(export.status)]:
+        return ""
+    remedy = "Make a new one." if export.status == ExportStatus.REVOKED else "Wait until it is made."
+    return f"The {export} cannot be renewed: it is {export.status}. {remedy}"
+
+
 def export_renew(*, actor: Actor, export: Export, options: ExportOptions, now: datetime) -> None:
     """Request the next generation: new keys and certificates, perhaps in another format. The current certificates stay accepted.
 
@@ -168,9 +176,8 @@ def export_renew(*, actor: Actor, export: Export, options: ExportOptions, now: d
         raise InputInvalid(errors)
     if export.has_password and not options.password and not options.clear_on_purpose:
         raise InputInvalid({"password": [CLEAR]})
-    if ExportStatus.REQUESTED not in EXPORT_TRANSITIONS[ExportStatus(export.status)]:
-        remedy = "Make a new one." if export.status == ExportStatus.REVOKED else "Wait until it is made."
-        raise IllegalTransition(f"The {export} cannot be renewed: it is {export.status}. {remedy}")
+    if refused := renewal_refused(export):
+        raise IllegalTransition(refused)
     changes = options.choices() | {"sealed_password": options.password, "batch": uuid.uuid4(), "generation": export.generation + 1}
     changes |= {"archive": None, "archive_until": None, "actor": actor.label}
     with transaction.atomic():

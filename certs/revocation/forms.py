@@ -23,7 +23,9 @@ class ListedField(forms.Field):
         return frozenset(found)
 
 
-class RevokeForm(forms.Form):
+class ReasonForm(forms.Form):
+    """Why certificates are revoked."""
+
     code = forms.ChoiceField(
         label="Why",
         choices=[("", "choose…"), *((code.value, code.label) for code in RevocationCode)],
@@ -38,4 +40,7 @@ class RevokeForm(forms.Form):
         error_messages={"required": "Describe what happened. The audit log shows this text later."},
         widget=forms.Textarea(attrs={"class": "form-control", "rows": 3}),
     )
+
+
+class RevokeForm(ReasonForm):
     listed = ListedField()

@@ -59,10 +59,8 @@ def revocation_of(certificate: Certificate, *, now: datetime) -> Revocation:
 
 
 def _refused(certificate: Certificate, together: list[Certificate]) -> str:
-    if certificate.kind == Kind.ROOT:
-        return f"{certificate} issues all other certificates and cannot be revoked. Start a rotation, or recreate the root."
-    if CertificateStatus.REVOKED not in TRANSITIONS[CertificateStatus(certificate.status)]:
-        return f"{certificate} is {certificate.status}: it cannot be revoked."
+    if alone := _refused_alone(certificate):
+        return alone
     used = in_use_by_central().filter(pk__in=[exposed.pk for exposed in together]).order_by("-generation").first()
     if used is None:
         return ""
@@ -80,6 +78,26 @@ def _refused(certificate: Certificate, together: list[Certificate]) -> str:
         else "Renew that node first, and wait until the renewal is proved"
     )
     return f"{what}. {first}, then revoke the old certificate."
+
+
+def revocations_refused(certificates: Collection[Certificate], *, now: datetime) -> dict[uuid.UUID, str]:
+    """Why some of `certificates` cannot be revoked, and what to do first. Few queries: those that the central node can be using are asked one by one.
+
+    Raises: ZoneMissing, ZoneBroken.
+    """
+    used = {(row.holder_id, row.kind) for row in in_use_by_central().only("holder_id", "kind")}
+    doubtful = [row for row in certificates if (row.holder_id, row.kind) in used]
+    found = {row.pk: revocation_of(row, now=now).refused for row in doubtful}
+    found |= {row.pk: _refused_alone(row) for row in certificates if row.pk not in found}
+    return {pk: text for pk, text in found.items() if text}
+
+
+def _refused_alone(certificate: Certificate) -> str:
+    if certificate.kind == Kind.ROOT:
+        return f"{certificate} issues all other certificates and cannot be revoked. Start a rotation, or recreate the root."
+    if CertificateStatus.REVOKED not in TRANSITIONS[CertificateStatus(certificate.status)]:
+        return f"{certificate} is {certificate.status}: it cannot be revoked."
+    return ""
 
 
 @transaction.atomic

@@ -18,6 +18,7 @@ from nodes.states import NodeState
 from pki.issuing.revocation_list import RevocationCode
 
 LOST = "The machine was lost or taken over."
+CENTRAL = "The central node cannot be decommissioned, because it is the certificate authority."
 
 
 @transaction.atomic
@@ -28,7 +29,7 @@ def node_decommission(*, actor: Actor, node: Node, now: datetime, lost: bool = F
     """
     actor.require("nodes.decommission_node")
     if node.is_central:
-        raise InputInvalid({"node": ["The central node cannot be decommissioned, because it is the certificate authority."]})
+        raise InputInvalid({"node": [CENTRAL]})
     reason = f"node decommissioned. {LOST}" if lost else "node decommissioned"
     code = RevocationCode.KEY_COMPROMISE if lost else RevocationCode.CESSATION_OF_OPERATION
     node_lock(node)

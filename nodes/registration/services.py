@@ -114,11 +114,19 @@ def registration_awaited(*, request: uuid.UUID) -> Node | None:
     return node
 
 
+def registration_refused(node: Node) -> str:
+    """Why no registration of `node` can start in its state, and what to do; "" if one can."""
+    if node.is_central:
+        return "The central node gets its certificates without a password. Renew it instead."
+    state = NodeState(node.state)
+    if NodeState.ISSUING in TRANSITIONS[state]:
+        return ""
+    return f"It is {state.label.lower()}, so it cannot be registered now. Wait, or decommission the node."
+
+
 def _start(actor: Actor, node: Node, request: uuid.UUID | None, checks: Preflight | None, now: datetime) -> Ceremony:
-    if NodeState.ISSUING not in TRANSITIONS[NodeState(node.state)] or node.is_central:
-        raise IllegalNodeTransition(
-            f"{node} is {NodeState(node.state).label.lower()}: it cannot be registered now. Wait, or decommission the node."
-        )
+    if refused := registration_refused(node):
+        raise IllegalNodeTransition(f"{node}: {refused}")
     if checks is None or not checks.is_fresh(node, now):
         checks = preflight_of(node, now=now)
     if checks.blocks:

@@ -36,6 +36,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "POST /api/v1/browser-certificates/": {"host_names": ["rim9.example"]},
     "POST /api/v1/browser-certificates/<uuid:pk>/answer/": {"certificate": "none"},
     "POST /api/v1/bulk/": {"action": "nodes.renew", "filter": {"search": "rim1"}, "preview": True},
+    "POST /bulk/new/": {"action": "nodes.renew", "ids": NODE},
     "POST /api/v1/certificates/<uuid:pk>/revoke/": {"reason": "superseded"},
     "POST /api/v1/cluster/check-token/": {"token": "none"},
     "PUT /api/v1/cluster/site/": SITE,

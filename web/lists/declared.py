@@ -49,6 +49,10 @@ class List:
         """`sort` is another default order for one page, `computed` the column by which one of the orders begins."""
         self.default, self.computed = sort or self.sort, computed
 
+    def row_name(self, row: Any) -> str:
+        """The name of a row, which no other row has."""
+        return str(row)
+
     def shown(self, rows: list[Any], now: datetime) -> list[Any]:
         """What the cells of each row on the page show."""
         return rows

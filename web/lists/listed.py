@@ -12,6 +12,7 @@ from django.template.loader import get_template
 
 from audit.reasons import may_read_reasons, without
 from web.errors import InputInvalid
+from web.lists.actions import ListAction, list_actions
 from web.lists.declared import PAGE_SIZE, List
 from web.lists.downloads import BATCH, TYPES, download
 from web.lists.filters import Suggested
@@ -37,6 +38,16 @@ class Cell(NamedTuple):
     label: str
     template: Any
     text: Any
+
+
+@dataclass(frozen=True)
+class ListRow:
+    """A row on the page: what its cells show. A row of a table has a key, and one that can be chosen has a name."""
+
+    record: Any
+    key: str
+    name: str
+    cells: list[Cell]
 
 
 @dataclass(frozen=True)
@@ -181,16 +192,23 @@ class Listed(Filtered):
     def records(self) -> list[Any]:
         return self.declared.shown(self.part.rows, self.now)
 
+    @cached_property
+    def actions(self) -> list[ListAction]:
+        """What the person may do to rows that they choose."""
+        return list_actions(self.declared.name, self.request.actor)  # type: ignore[attr-defined]  # of a page
+
     @property
-    def rows(self) -> list[tuple[Any, list[Cell]]]:
+    def rows(self) -> list[ListRow]:
         """Each row with its cells. A template is looked up once for all rows."""
         columns = [(column, get_template(column.template) if column.template else None) for column in self.declared.columns]
         return [
-            (
+            ListRow(
                 record,
+                str(getattr(row, "pk", "")),
+                self.declared.row_name(row) if self.actions else "",
                 [Cell(column.label, drawn, "" if drawn else getattr(record, column.name) or column.empty) for column, drawn in columns],
             )
-            for record in self.records
+            for row, record in zip(self.part.rows, self.records, strict=True)
         ]
 
     @property
