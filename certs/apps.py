@@ -22,10 +22,13 @@ class CertsConfig(AppConfig):
         from certs.exports import events as export_events  # noqa: F401, PLC0415
         from certs.exports import jobs as export_jobs  # noqa: F401, PLC0415
         from certs.exports import names, status  # noqa: F401, PLC0415
+        from certs.exports import settings as exports_settings  # noqa: F401, PLC0415
         from certs.exports import worker as export_work  # noqa: F401, PLC0415
         from certs.founding import events as founding_events  # noqa: F401, PLC0415
+        from certs.keys import settings as keys_settings  # noqa: F401, PLC0415
         from certs.lifetime import attention as lifetime_attention  # noqa: F401, PLC0415
         from certs.lifetime import events as lifetime_events  # noqa: F401, PLC0415
+        from certs.lifetime import settings as lifetime_settings  # noqa: F401, PLC0415
         from certs.names import attention as names_attention  # noqa: F401, PLC0415
         from certs.revocation import attention as revocation_attention  # noqa: F401, PLC0415
         from certs.revocation import bulk as revocation_bulk  # noqa: F401, PLC0415
@@ -34,3 +37,4 @@ class CertsConfig(AppConfig):
         from certs.revocation import lists as revocation  # noqa: F401, PLC0415
         from certs.roots import attention as roots_attention  # noqa: F401, PLC0415
         from certs.roots import events as roots_events  # noqa: F401, PLC0415
+        from certs.roots import settings as roots_settings  # noqa: F401, PLC0415

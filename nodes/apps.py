@@ -12,6 +12,7 @@ class NodesConfig(AppConfig):
         from nodes import problems, roles  # noqa: F401, PLC0415
         from nodes.addresses import events as addresses_events  # noqa: F401, PLC0415
         from nodes.automatic import attention as automatic_attention  # noqa: F401, PLC0415
+        from nodes.automatic import settings as automatic_settings  # noqa: F401, PLC0415
         from nodes.automatic import tasks  # noqa: F401, PLC0415
         from nodes.browser_certificates import attention as browser_certificates_attention  # noqa: F401, PLC0415
         from nodes.browser_certificates import events as browser_certificates_events  # noqa: F401, PLC0415
@@ -21,6 +22,7 @@ class NodesConfig(AppConfig):
         from nodes.central import events as central_events  # noqa: F401, PLC0415
         from nodes.cluster import attention as cluster_attention  # noqa: F401, PLC0415
         from nodes.cluster import events as cluster_events  # noqa: F401, PLC0415
+        from nodes.cluster import settings as cluster_settings  # noqa: F401, PLC0415
         from nodes.connections import events as connections_events  # noqa: F401, PLC0415
         from nodes.inventory import events as inventory_events  # noqa: F401, PLC0415
         from nodes.inventory import names as inventory_names  # noqa: F401, PLC0415
@@ -35,6 +37,7 @@ class NodesConfig(AppConfig):
         from nodes.registration import jobs as registration_jobs  # noqa: F401, PLC0415
         from nodes.registration import section as registration_section  # noqa: F401, PLC0415
         from nodes.registration import services as registration  # noqa: F401, PLC0415
+        from nodes.registration import settings as registration_settings  # noqa: F401, PLC0415
         from nodes.renewal import attention as renewal_attention  # noqa: F401, PLC0415
         from nodes.renewal import bulk as renewal_bulk  # noqa: F401, PLC0415
         from nodes.renewal import events as renewal_events  # noqa: F401, PLC0415

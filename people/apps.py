@@ -14,9 +14,12 @@ class PeopleConfig(AppConfig):
         from people.factors import adapter  # noqa: F401, PLC0415
         from people.factors import events as factors_events  # noqa: F401, PLC0415
         from people.provider import events as provider_events  # noqa: F401, PLC0415
+        from people.provider import settings as provider_settings  # noqa: F401, PLC0415
         from people.roles import events as roles_events  # noqa: F401, PLC0415
         from people.roles import permissions  # noqa: F401, PLC0415
+        from people.roles import settings as roles_settings  # noqa: F401, PLC0415
         from people.sign_in import events as sign_in_events  # noqa: F401, PLC0415
         from people.sign_in import refusals, sessions, tasks  # noqa: F401, PLC0415
+        from people.sign_in import settings as sign_in_settings  # noqa: F401, PLC0415
         from people.tokens import attention  # noqa: F401, PLC0415
         from people.tokens import events as tokens_events  # noqa: F401, PLC0415

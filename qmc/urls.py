@@ -38,6 +38,8 @@ from qmc.jobs import api as jobs
 from qmc.overview import pages as overview
 from qmc.overview.api import Attention
 from qmc.recreation import pages as views_recreate
+from qmc.site_settings.api import SiteSettings
+from qmc.site_settings.pages import every_setting
 from qmc.syslog import api as syslog
 from web.schema import Schema
 
@@ -73,6 +75,7 @@ API = [
     path("exports/<uuid:pk>/", exports.ExportDetail.as_view()),
     path("exports/<uuid:pk>/renew/", exports.ExportRenew.as_view()),
     path("exports/<uuid:pk>/revoke/", exports.ExportRevoke.as_view()),
+    path("settings/", SiteSettings.as_view()),
     path("settings/alerts/", AlertRules.as_view()),
     path("settings/lifetime/", LifetimeSetting.as_view()),
     path("settings/addresses/", AddressesSetting.as_view()),
@@ -133,6 +136,7 @@ urlpatterns = [
     path("expiry/picture/", expiry.picture, name="expiry_picture"),
     path("expiry.ics", calendar_file, name="calendar"),
     path("clock/", overview.clock, name="clock"),
+    path("settings/", every_setting, name="settings"),
     path("settings/addresses/", views_addresses.addresses, name="addresses"),
     path("", include("qmc.jobs.urls")),
     path("", include("qmc.syslog.urls")),

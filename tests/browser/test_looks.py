@@ -170,6 +170,8 @@ PAGES = {
     "syslog failing": "/settings/syslog/{alert_syslog}/",
     "syslog saved": "/settings/syslog/{alert_syslog}/?saved",
     "syslog remove": "/settings/syslog/{alert_syslog}/remove/",
+    "settings": "/settings/",
+    "settings search": "/settings/?search=alert",
     "lifetime": "/settings/lifetime/",
     "addresses": "/settings/addresses/",
     "provider": "/settings/provider/",

@@ -1,0 +1,48 @@
+"""Facts of the site, and what only the environment sets, among its settings."""
+
+from collections.abc import Iterator
+
+from django.conf import settings as installation
+from django.db import connection
+
+from agent.version import VERSION
+from certs.zone.services import zone_current
+from jobs.services import KEPT
+from qmc.installation import ROWS, as_text
+from web.site_settings import Group, Setting, settings_register
+
+ENGINES = {"postgresql": "PostgreSQL", "sqlite": "SQLite in the data directory"}
+# Field of the installation → its group and title. Other rooms register the fields that are not here.
+ENVIRONMENT = {
+    "data_dir": (Group.SITE, "Data directory"),
+    "database_url": (Group.SITE, "Database"),
+    "broker_url": (Group.SITE, "Broker"),
+    "secret_key_file": (Group.SITE, "File of the key for sessions"),
+    "central_key_file": (Group.SITE, "File of the central key"),
+    "root_passphrase_file": (Group.SITE, "File of the root passphrase"),
+    "group": (Group.SITE, "Group of the files"),
+    "outbound_networks": (Group.SITE, "Special networks for outgoing connections"),
+    "database_key_oids": (Group.CERTIFICATES, "OIDs of the database key"),
+    "heartbeat_s": (Group.NODES, "Shortest time between the calls of a node"),
+    "heartbeat_max_s": (Group.NODES, "Longest time between the calls of a node"),
+}
+SECONDS = ("heartbeat_s", "heartbeat_max_s")
+
+
+@settings_register("certs.view_certificate")
+def settings() -> Iterator[Setting]:
+    yield Setting(
+        "trust-zone", Group.SITE, "Trust zone", "The name of the site. It is in the name of its root certificate.", zone_current().name
+    )
+    yield Setting("version", Group.SITE, "Version", "The version of the console.", VERSION)
+    for field, (group, title) in ENVIRONMENT.items():
+        row, value = ROWS[field], getattr(installation.INSTALLATION, field)
+        if field == "database_url":
+            shown, default = ENGINES.get(connection.vendor, connection.vendor), ENGINES["sqlite"]
+        elif field in SECONDS:
+            shown, default = f"{value} s", f"{row.default} s"
+        else:
+            shown, default = row.shown(value).replace(",", ", ") or "none", as_text(row.default) or "none"
+        purpose = row.purpose.replace("`", "").replace("--", "‑‑")
+        yield Setting(field.replace("_", "-"), group, title, purpose, shown, default, environment=row.name)
+    yield Setting("jobs", Group.RETENTION, "Finished jobs", "How long the history of jobs is kept.", f"{KEPT.days} days")
