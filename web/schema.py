@@ -31,7 +31,12 @@ class Schema(View, SpectacularAPIView):
 
 
 @cache
-def _rendered(renderer: Any) -> bytes:
+def api_schema() -> dict[str, Any]:
     """The schema is the same for everybody, and anybody may ask for it, so it is made once: that takes half a second."""
-    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    return bytes(renderer().render(schema, renderer_context={}))
+    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return schema
+
+
+@cache
+def _rendered(renderer: Any) -> bytes:
+    return bytes(renderer().render(api_schema(), renderer_context={}))

@@ -7,6 +7,7 @@ from qmc.help import pages
 app_name = "help"
 urlpatterns = [
     path("help/", pages.index, name="index"),
+    path("help/api-operations/", pages.operations, name="operations"),
     path("help/files/<path:name>", pages.file, name="file"),
     path("help/<slug:name>/", pages.read, name="document"),
 ]

@@ -1,10 +1,15 @@
 """The content of the pages of the help."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from qmc.help.documents import INDEX, Document, DocumentMissing, document, names, source
 from qmc.help.search import Found, search
+from web.schema import api_schema
 from web.words import counted
+
+BEFORE, METHODS = "/api/v1", ("get", "post", "put", "patch", "delete")
+OF_EVERY_LIST = {"cursor", "page", "page_size", "sort"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,59 @@ class DocumentPage:
 
     document: Document
     titles: list[Title]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An address of the API, and what it does with each method. `filters` are parameters of its address beside those of every list."""
+
+    path: str
+    methods: tuple[str, ...]
+    description: str
+    filters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OperationGroup:
+    title: str
+    name: str
+    operations: list[Operation]
+
+
+@dataclass(frozen=True)
+class OperationsPage:
+    """The API of the site that is at `site`."""
+
+    site: str
+    groups: list[OperationGroup]
+
+    @property
+    def count(self) -> str:
+        return counted(sum(len(group.operations) for group in self.groups), "address", "addresses")
+
+
+@cache
+def _operations() -> list[OperationGroup]:
+    """From the schema, so that they are those of this version."""
+    groups: dict[str, list[Operation]] = {}
+    for path, methods in api_schema()["paths"].items():
+        kept = {name: operation for name, operation in methods.items() if name in METHODS}
+        first = next(iter(kept.values()))
+        filters = dict.fromkeys(
+            each["name"] for operation in kept.values() for each in operation.get("parameters", []) if each["in"] == "query"
+        )
+        operation = Operation(
+            path.removeprefix(BEFORE),
+            tuple(map(str.upper, kept)),
+            first.get("description", ""),
+            tuple(name for name in filters if name not in OF_EVERY_LIST),
+        )
+        groups.setdefault(path.removeprefix(BEFORE).split("/")[1], []).append(operation)
+    return [OperationGroup(name.replace("-", " ").capitalize(), name, found) for name, found in groups.items()]
+
+
+def operations_page(site: str) -> OperationsPage:
+    return OperationsPage(site, _operations())
 
 
 def help_page(searched: str) -> HelpPage:

@@ -180,6 +180,7 @@ PAGES = {
     "help search": "/help/?search=superseded",
     "help search without result": "/help/?search=qwertyuiop",
     "help document": "/help/register-nodes/",
+    "api operations": "/help/api-operations/",
     "sign out": "/accounts/logout/",
     "not found": "/nowhere/",
     "setup nothing waits": "http://{nobody}:4570/certificateSetup",
