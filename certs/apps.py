@@ -38,3 +38,4 @@ class CertsConfig(AppConfig):
         from certs.roots import attention as roots_attention  # noqa: F401, PLC0415
         from certs.roots import events as roots_events  # noqa: F401, PLC0415
         from certs.roots import settings as roots_settings  # noqa: F401, PLC0415
+        from certs.zone import settings as zone_settings  # noqa: F401, PLC0415

@@ -35,6 +35,7 @@ class Setting:
 
     `view` is the name of the page that changes it, and `actions` are the audit events of a change. `environment` is the variable that sets or overrides it.
     A setting with neither `view` nor `environment` is a fact that cannot be changed.
+    In one group, settings with a lower `order` come first.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Setting:
     view: str = ""
     actions: tuple[str, ...] = ()
     environment: str = ""
+    order: int = 50
 
     @property
     def origin(self) -> Origin:
@@ -53,7 +55,7 @@ class Setting:
             return Origin.ENVIRONMENT
         if not (self.view or self.environment):
             return Origin.FIXED
-        return Origin.DEFAULT if self.value == self.default else Origin.SITE_DATA
+        return Origin.SITE_DATA if self.view and self.value != self.default else Origin.DEFAULT
 
 
 Settings = Callable[[], Iterable[Setting]]
@@ -73,5 +75,5 @@ def settings_register(permission: str) -> Callable[[Settings], Settings]:
 def site_settings(actor: Actor) -> Iterator[Setting]:
     """Every setting that `actor` may see, group by group. Raises: ZoneMissing."""
     found = [setting for permission, settings in _registered if actor.has_perm(permission) for setting in settings()]
-    for group in Group:
-        yield from (setting for setting in found if setting.group == group)
+    groups = [*Group]
+    yield from sorted(found, key=lambda setting: (groups.index(setting.group), setting.order))

@@ -12,5 +12,5 @@ def settings() -> Iterator[Setting]:
     yield Setting(
         "lifetime", Group.CERTIFICATES, "Lifetime of new certificates",
         "How long a new certificate is valid. Certificates that exist keep their expiry date.",
-        f"{lifetime_get().months} months", f"{lifetime.DEFAULT_MONTHS} months", view="certs:lifetime", actions=("lifetime.set",),
+        f"{lifetime_get().months} months", f"{lifetime.DEFAULT_MONTHS} months", view="certs:lifetime", actions=("lifetime.set",), order=1,
     )  # fmt: skip

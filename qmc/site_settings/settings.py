@@ -1,12 +1,10 @@
-"""Facts of the site, and what only the environment sets, among its settings."""
+"""What only the environment sets, among the settings of the site."""
 
 from collections.abc import Iterator
 
 from django.conf import settings as installation
 from django.db import connection
 
-from agent.version import VERSION
-from certs.zone.services import zone_current
 from jobs.services import KEPT
 from qmc.installation import ROWS, as_text
 from web.site_settings import Group, Setting, settings_register
@@ -31,10 +29,6 @@ SECONDS = ("heartbeat_s", "heartbeat_max_s")
 
 @settings_register("certs.view_certificate")
 def settings() -> Iterator[Setting]:
-    yield Setting(
-        "trust-zone", Group.SITE, "Trust zone", "The name of the site. It is in the name of its root certificate.", zone_current().name
-    )
-    yield Setting("version", Group.SITE, "Version", "The version of the console.", VERSION)
     for field, (group, title) in ENVIRONMENT.items():
         row, value = ROWS[field], getattr(installation.INSTALLATION, field)
         if field == "database_url":

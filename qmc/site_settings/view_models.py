@@ -14,7 +14,7 @@ from web.page import may_open
 from web.site_settings import Origin, Setting, site_settings
 from web.words import counted
 
-ORIGINS = {Origin.SITE_DATA: "set in the console", Origin.DEFAULT: "default", Origin.FIXED: "fixed"}
+ORIGINS = {Origin.SITE_DATA: "set on this site", Origin.DEFAULT: "default", Origin.FIXED: "fixed"}
 
 
 @dataclass(frozen=True)

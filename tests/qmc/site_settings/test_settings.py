@@ -56,7 +56,7 @@ def test_a_change_names_its_person_and_the_default(site_directory: Path, admin_u
     assert (before.origin, before.changed, before.default) == ("default", None, "")
     lifetime_set(actor=SYSTEM, months=24, now=NOW)
     line = by_name(settings_page("", SYSTEM))["lifetime"]
-    assert (line.setting.value, line.origin, line.default) == ("24 months", "set in the console", "60 months")
+    assert (line.setting.value, line.origin, line.default) == ("24 months", "set on this site", "60 months")
     assert (line.changed.actor, line.changed.at) == (SYSTEM.label, NOW)
     shown = admin_client.get("/settings/", secure=True).content.decode()
     assert "24 months" in shown
