@@ -1,4 +1,4 @@
-"""Every link, command and listing of the documents holds."""
+"""Every link, command and listing of the documents holds, and every page names its purpose and its document."""
 
 import argparse
 import os
@@ -13,12 +13,17 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from agent import __main__ as agent
+from web.glossary import terms
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"(manage\.py|(?<!-A )\bqmc|python -m agent|\bqmc-agent) ([a-z][a-z_-]*)([^`#|\n]*)")
 LONGEST_LISTING = 10
+TEMPLATES = ROOT / "templates"
+# These say what went wrong, and have no purpose of their own.
+ERRORS = {"503.html"}
+HEAD = re.compile(r"<c-head\b((?:[^<>\"]|\"[^\"]*\")*?)(/?)>(.*?</c-head>)?", re.DOTALL)
 
 
 def in_tree(*suffixes: str) -> Iterator[Path]:
@@ -106,3 +111,47 @@ def test_every_document_that_code_names_exists() -> None:
     named = {name for path in in_tree(".py", ".html", ".sh", ".mjs") for name in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text())}
     assert named
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def heads() -> list[tuple[str, str, str]]:
+    """Each head of a page: its template, its attributes, and its slots."""
+    found = []
+    for path in sorted(TEMPLATES.rglob("*.html")):
+        for attributes, _, slots in HEAD.findall(path.read_text()):
+            found.append((path.relative_to(TEMPLATES).as_posix(), attributes, slots))
+    return [head for head in found if head[0] not in ERRORS and not head[0].startswith("cotton/")]
+
+
+def test_every_page_says_in_a_sentence_what_it_is_for() -> None:
+    silent = [
+        template
+        for template, attributes, slots in heads()
+        if not re.search(r'\babout="(\{\{ |[A-Z][^"]{15,}\.")', attributes) and '<c-slot name="about">' not in slots
+    ]
+    assert heads()
+    assert silent == [], 'give <c-head> an about="…", a sentence that says what the page is for'
+
+
+def test_every_page_has_a_head() -> None:
+    """A page that extends another one has its head."""
+    pages = {
+        path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html") if '{% extends "base.html" %}' in path.read_text()
+    }
+    assert pages - {template for template, _, _ in heads()} - ERRORS == set()
+
+
+def test_every_link_from_a_page_to_the_help_leads_somewhere() -> None:
+    places = {(template, place) for template, attributes, _ in heads() for place in re.findall(r'\bhelp="([^"]+)"', attributes)}
+    assert len(places) > 80
+    broken = []
+    for template, place in sorted(places):
+        name, _, anchor = place.partition("#")
+        path = ROOT / "docs" / f"{name}.md"
+        if not path.exists() or (anchor and anchor not in anchors(path)):
+            broken.append(f"{template}: {place}")
+    assert broken == []
+
+
+def test_every_word_that_a_page_explains_is_in_the_glossary() -> None:
+    named = {name for path in TEMPLATES.rglob("*.html") for name in re.findall(r'<c-term name="([^"]+)"', path.read_text())}
+    assert sorted(name for name in named if name.lower() not in terms()) == []

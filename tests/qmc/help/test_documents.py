@@ -11,13 +11,8 @@ from qmc.help.documents import GLOSSARY, INDEX, Document, DocumentMissing, docum
 from qmc.help.search import search, sections
 from tests.test_documents import FENCE, ROOT, anchors
 from web.glossary import terms
-from web.templatetags.console import document_url
 
-TEMPLATES = ROOT / "templates"
 TABLE_ROW = re.compile(r"^\|(?! *-)", re.MULTILINE)
-# These say what went wrong, and have no purpose of their own.
-ERRORS = {"503.html"}
-HEAD = re.compile(r"<c-head\b((?:[^<>\"]|\"[^\"]*\")*?)(/?)>(.*?</c-head>)?", re.DOTALL)
 each_document = pytest.mark.parametrize("name", [INDEX, *names()])
 
 
@@ -143,44 +138,6 @@ def test_a_search_for_anything_else_finds_nothing(searched: str) -> None:
 
 def test_every_section_that_can_be_found_exists() -> None:
     assert [section.url for section in sections() if not leads_somewhere(section.url)] == []
-
-
-def heads() -> list[tuple[str, str, str]]:
-    """Each head of a page: its template, its attributes, and its slots."""
-    found = []
-    for path in sorted(TEMPLATES.rglob("*.html")):
-        for attributes, _, slots in HEAD.findall(path.read_text()):
-            found.append((path.relative_to(TEMPLATES).as_posix(), attributes, slots))
-    return [head for head in found if head[0] not in ERRORS and not head[0].startswith("cotton/")]
-
-
-def test_every_page_says_in_a_sentence_what_it_is_for() -> None:
-    silent = [
-        template
-        for template, attributes, slots in heads()
-        if not re.search(r'\babout="(\{\{ |[A-Z][^"]{15,}\.")', attributes) and '<c-slot name="about">' not in slots
-    ]
-    assert heads()
-    assert silent == []
-
-
-def test_every_page_has_a_head() -> None:
-    """A page that extends another one has its head."""
-    pages = {
-        path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html") if '{% extends "base.html" %}' in path.read_text()
-    }
-    assert pages - {template for template, _, _ in heads()} - ERRORS == set()
-
-
-def test_every_link_from_a_page_to_the_help_leads_somewhere() -> None:
-    places = {(template, place) for template, attributes, _ in heads() for place in re.findall(r'\bhelp="([^"]+)"', attributes)}
-    assert len(places) > 80
-    assert [place for place in sorted(places) if not leads_somewhere(document_url(place[1]))] == []
-
-
-def test_every_word_that_a_page_explains_is_in_the_glossary() -> None:
-    named = {name for path in TEMPLATES.rglob("*.html") for name in re.findall(r'<c-term name="([^"]+)"', path.read_text())}
-    assert sorted(name for name in named if name.lower() not in terms()) == []
 
 
 def test_the_glossary_has_a_meaning_and_a_place_for_each_word() -> None:
