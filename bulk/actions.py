@@ -73,6 +73,7 @@ class Action:
     `rows` says of objects whether the action is possible, with a fixed number of queries. It is None if the rows are not objects of a list.
 
     `verb` and `noun` make the title: Renew 12 nodes. `effect` is a sentence for the preview. `page` names the page of an object.
+    `next_page` names the page that goes on with the rows that are done, under `next_label`.
     `form` asks for parameters. `secret` names the secret of each row, such as password. With `danger`, a person types the number of rows.
     """
 
@@ -86,6 +87,8 @@ class Action:
     effect: str = ""
     rows: Rows | None = None
     page: str = ""
+    next_page: str = ""
+    next_label: str = ""
     form: type[ActionForm] = ActionForm
     secret: str = ""
     atomic: bool = True

@@ -18,12 +18,17 @@ from web.words import counted
 
 @dataclass(frozen=True)
 class WorkPage:
-    """The progress of the work. `secret` names what can be shown once, such as password; empty if there is nothing, or for another person."""
+    """The progress of the work. `secret` names what can be shown once, such as password; empty if there is nothing, or for another person.
+
+    `next_url` is the page that goes on with the rows that are done; empty if there is none, or if the work has not ended.
+    """
 
     work: BulkWork
     counts: Counter[str]
     secret: str
     can_cancel: bool
+    next_url: str
+    next_label: str
 
     @property
     def ended(self) -> int:
@@ -109,4 +114,9 @@ def work_page(work: BulkWork, *, actor: Actor) -> WorkPage:
     action = action_shown(work.action)
     gives = action is not None and bool(action.secret) and may_take_secrets(actor, work) and has_secrets(work)
     cancels = work.state == WorkState.RUNNING and action is not None and actor.has_perm(action.permission)
-    return WorkPage(work, work.counts(), action.secret if action and gives else "", cancels)
+    counts = work.counts()
+    goes_on = (
+        action is not None and action.next_page and not work.is_under_way and counts[ItemState.DONE] and actor.has_perm(action.permission)
+    )
+    following = (reverse(action.next_page, args=[work.pk]), action.next_label) if action and goes_on else ("", "")
+    return WorkPage(work, counts, action.secret if action and gives else "", cancels, *following)

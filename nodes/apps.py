@@ -17,6 +17,7 @@ class NodesConfig(AppConfig):
         from nodes.browser_certificates import attention as browser_certificates_attention  # noqa: F401, PLC0415
         from nodes.browser_certificates import events as browser_certificates_events  # noqa: F401, PLC0415
         from nodes.browser_certificates import section as browser_certificates_section  # noqa: F401, PLC0415
+        from nodes.bulk_registration import bulk as bulk_registration  # noqa: F401, PLC0415
         from nodes.central import attention as central_attention  # noqa: F401, PLC0415
         from nodes.central import checkpoints as central_checkpoints  # noqa: F401, PLC0415
         from nodes.central import events as central_events  # noqa: F401, PLC0415

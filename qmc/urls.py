@@ -15,6 +15,7 @@ from certs.exports import api as exports
 from certs.lifetime.api import LifetimeSetting
 from certs.revocation.api import CertificateCrl, CertificateRevoke
 from nodes.browser_certificates import api as browser_certificates
+from nodes.bulk_registration.api import NodesBulk
 from nodes.cluster import api as cluster
 from nodes.connections import api as connections
 from nodes.inventory import api as nodes
@@ -46,6 +47,7 @@ from web.schema import Schema
 API = [
     path("nodes/", nodes.Nodes.as_view()),
     path("nodes/preflight/", registration.NodePreflight.as_view()),
+    path("nodes/bulk/", NodesBulk.as_view()),
     path("nodes/<uuid:pk>/", registration.NodeDetail.as_view()),
     path("nodes/<uuid:pk>/register/", registration.NodeRegister.as_view()),
     path("nodes/<uuid:pk>/renew/", NodeRenew.as_view()),

@@ -47,6 +47,7 @@ ROOMS = {
         "issuance",
         "renewal",
         "registration",
+        "bulk_registration",
         "connections",
         "browser_certificates",
         "cluster",

@@ -17,10 +17,12 @@ from bench.pages.addresses import Sample, Samples
 from bulk.actions import action_of_list
 from bulk.models import BulkWork
 from bulk.services import MOST, NewItem, bulk_begin
+from bulk.states import ItemState, WorkState
 from certs.models import Certificate, Deployment, Export, Rotation
 from certs.states import CertificateStatus
 from jobs.models import Job
 from nodes.browser_certificates.services import browser_certificate_request
+from nodes.bulk_registration.bulk import CHECK
 from nodes.cluster.deployments import deployment_create
 from nodes.connections.services import connection_create
 from nodes.models import BrowserCertificate, Connection, Node
@@ -59,6 +61,16 @@ def samples_make(*, now: datetime) -> None:
     if not BulkWork.objects.exists():
         items = [NewItem(node.name, node.pk) for node in Node.objects.order_by("pk")[:MOST]]
         bulk_begin(actor=SYSTEM, action=action_of_list("nodes.renew"), items=items, parameters={}, request=uuid.uuid4(), now=now)
+        checks = bulk_begin(
+            actor=SYSTEM,
+            action=CHECK,
+            items=[NewItem(f"new {number}") for number in range(MOST)],
+            parameters={},
+            request=uuid.uuid4(),
+            now=now,
+        )
+        checks.items.update(state=ItemState.DONE, ended_at=now)
+        BulkWork.objects.filter(pk=checks.pk).update(state=WorkState.FINISHED, finished_at=now)
     alerts_settle(now=now)
     if not Alert.objects.exists():
         alerts_update(now=now)
@@ -95,6 +107,7 @@ def samples() -> Samples:
     rotations, receivers = _samples("last", Rotation.objects.all()), _samples("", SyslogReceiver.objects.all())
     pages: Samples = {
         "nodes/": nodes,
+        "nodes/register-many/": _samples("", BulkWork.objects.filter(action=CHECK.name)),
         "certificates/": certificates,
         "certificates/<uuid:pk>/crl/": certificates[-1:],
         "certificates/<uuid:pk>/exposure/": _samples("of a node", revoked),

@@ -57,6 +57,7 @@ PAGES = {
     "nodes page 2": "/nodes/?page=2&sort=-name",
     "nodes search without result": "/nodes/?search=nowhere",
     "register": "/nodes/register/",
+    "register many": "/nodes/register-many/",
     "node registered": "/nodes/{registered}/",
     "node awaiting": "/nodes/{awaiting}/",
     "node failed": "/nodes/{failed}/",

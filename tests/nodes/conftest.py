@@ -1,15 +1,24 @@
 """A founded trust zone and what this machine has installed of it, without processes."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
 from agent.store import Installed, Store
 from certs.models import DatabaseKey, TrustZone
+from nodes.models import Node
 from nodes.node_api import site
+from pki.core.findings import Finding
+from pki.exchange.agent_status import AgentStatus
 from pki.exchange.package import Package
 from tests.public_authority import NOW
+
+Calls = list[datetime]
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +45,21 @@ def zone(store: Store, settings: Any) -> Installed:
         version=1, status="writing", key_id=installed.database_key().key_id.hex(), algorithm="AES-256-GCM", created_at=NOW, status_since=NOW
     )
     return installed
+
+
+@pytest.fixture
+def calls(site_directory: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Finding]], Calls]:
+    """Sets what the network finds. The list is of the connections that were made."""
+    client.force_login(User.objects.create_superuser("ann"))
+
+    def found(findings: list[Finding]) -> Calls:
+        calls: Calls = []
+
+        def agent(_: Node, now: datetime) -> tuple[list[Finding], AgentStatus | None]:
+            calls.append(now)
+            return findings, None
+
+        monkeypatch.setattr("nodes.registration.preflight._agent", agent)
+        return calls
+
+    return found

@@ -56,6 +56,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "POST /api/v1/nodes/": {"name": "rim9", "host_name": "rim9.example", "address": "127.0.0.1"},
     "PATCH /api/v1/nodes/<uuid:pk>/": {"address": "10.0.0.6"},
     "PUT /api/v1/nodes/<uuid:pk>/browser-certificate/": {"thumbprint": ""},
+    "POST /api/v1/nodes/bulk/": {"nodes": [{"name": "rim9", "host_name": "rim9.example", "address": "127.0.0.1"}], "check": True},
     "POST /api/v1/nodes/preflight/": {"name": "rim9", "host_name": "rim9.example", "address": "127.0.0.1", "distribution_port": 9},
     "POST /api/v1/people/": {"username": "mia"},
     "PATCH /api/v1/people/<uuid:pk>/": {"roles": ["Viewer"]},
@@ -96,6 +97,7 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
     job = job_create(task=RENEWAL, subject=renewal.pk, title="Renewal", actor="ann", now=now)
     of: Objects = {
         "/nodes/": (str(node.pk),),
+        "/nodes/register-many/": (str(factories.bulk_work(at=now, action="nodes.check", state="finished", finished_at=now).pk),),
         "/audit/": (str(record(actor=SYSTEM, action="node.created", target=node, detail={}, now=now).pk),),
         "/audit/segments/": (str(factories.segment(at=now).pk),),
         "/certificates/": (str(certificate.pk),),
