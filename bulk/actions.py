@@ -61,6 +61,7 @@ class ActionForm(ServiceForm):
 
 
 Rows = Callable[[Sequence[uuid.UUID], datetime], Sequence[Row]]
+States = Callable[[Sequence[uuid.UUID]], Mapping[uuid.UUID, str]]
 Run = Callable[[BulkItem, Mapping[str, Any], Actor, datetime], Done]
 
 
@@ -72,7 +73,8 @@ class Action:
     a worker that is killed leaves both or none. `atomic=False`: `run` waits for a network. It must be safe to repeat, with the id of the item as its request.
     `rows` says of objects whether the action is possible, with a fixed number of queries. It is None if the rows are not objects of a list.
 
-    `verb` and `noun` make the title: Renew 12 nodes. `effect` is a sentence for the preview. `page` names the page of an object.
+    `verb` and `noun` make the title: Renew 12 nodes. `effect` is a sentence for the preview. `page` names the page of an object, and `states` has the states of
+    objects now, which are shown beside their results.
     `next_page` names the page that goes on with the rows that are done, under `next_label`.
     `form` asks for parameters. `secret` names the secret of each row, such as password. With `danger`, a person types the number of rows.
     """
@@ -87,6 +89,7 @@ class Action:
     effect: str = ""
     rows: Rows | None = None
     page: str = ""
+    states: States | None = None
     next_page: str = ""
     next_label: str = ""
     form: type[ActionForm] = ActionForm

@@ -33,9 +33,11 @@ class BulkItemList(List):
         self.work = work
 
     def shown(self, rows: list[Any], now: datetime) -> list[Any]:
-        """With the address of the page of each object."""
+        """With the address of the page of each object, and its state."""
         action = action_shown(self.work.action)
+        states = action.states([row.subject for row in rows if row.subject]) if action and action.states else {}
         for row in rows:
+            row.object_state = states.get(row.subject, "")
             row.url = reverse(action.page, args=[row.subject]) if action and action.page and row.subject else ""
         return rows
 

@@ -1,6 +1,7 @@
 """Check many nodes before their registration, and register many."""
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +45,10 @@ def _register(item: BulkItem, parameters: Mapping[str, Any], actor: Actor, now: 
     return Done(f"Registration started. Enter the password at {ceremony.setup_url}.", node.pk, ceremony.password)
 
 
+def _states(subjects: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    return dict(Node.objects.filter(pk__in=subjects).values_list("pk", "state"))
+
+
 CHECK = action_register(
     Action(
         "nodes.check",
@@ -57,5 +62,15 @@ CHECK = action_register(
     )
 )
 REGISTER = action_register(
-    Action("nodes.register", PERMISSION, "Register", "node", _register, page="nodes:detail", secret="password", atomic=False)  # noqa: S106  (a word)
+    Action(
+        "nodes.register",
+        PERMISSION,
+        "Register",
+        "node",
+        _register,
+        page="nodes:detail",
+        states=_states,
+        secret="password",  # noqa: S106  (a word)
+        atomic=False,
+    )
 )

@@ -73,6 +73,7 @@ def test_nodes_are_registered_after_the_checks_and_a_decision(client: Client, ca
         Node.objects.filter(name__startswith="rim").values_list("pk", flat=True)
     )
     assert work.items.filter(sealed_secret__isnull=False).count() == 3
+    assert client.get(f"/bulk/{work.pk}/", secure=True).content.decode().count("making keys") == 3
 
 
 def test_what_a_check_blocks_is_left_out(client: Client, calls: Sets) -> None:
