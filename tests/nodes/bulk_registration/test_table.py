@@ -138,7 +138,7 @@ def test_kinds_show_errors_with_different_words_first() -> None:
     st.binary(max_size=300)
     | st.text(alphabet=',;\t"\r\n\0 aé<=\u202e\ufeff', max_size=300).map(lambda text: ("name,host_name\n" + text).encode())
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_bytes_are_a_table_or_have_an_error(content: bytes) -> None:
     table = table_read(content)
     assert table.lines or table.wrong
