@@ -25,4 +25,4 @@ def sections(node: Node, actor: Actor, now: datetime) -> Iterator[Section]:
     if found := disputes(holder_id=node.pk):
         yield Section(Place.NOTES, 10, "nodes/inventory/disputes.html", DisputesCard(found))
     if node.notes:
-        yield Section(Place.CARDS, 10, "nodes/inventory/notes.html", NotesCard(node.notes))
+        yield Section(Place.CARDS, 1, "nodes/inventory/notes.html", NotesCard(node.notes))
