@@ -25,6 +25,7 @@ class NodesConfig(AppConfig):
         from nodes.cluster import events as cluster_events  # noqa: F401, PLC0415
         from nodes.cluster import settings as cluster_settings  # noqa: F401, PLC0415
         from nodes.connections import events as connections_events  # noqa: F401, PLC0415
+        from nodes.inventory import bulk as inventory_bulk  # noqa: F401, PLC0415
         from nodes.inventory import events as inventory_events  # noqa: F401, PLC0415
         from nodes.inventory import names as inventory_names  # noqa: F401, PLC0415
         from nodes.inventory import section as inventory_section  # noqa: F401, PLC0415

@@ -6,6 +6,7 @@ from django import forms
 
 from nodes.inventory.change import CHANGEABLE, PLACE_FIELDS
 from nodes.inventory.services import SERVICES
+from nodes.inventory.tags import tags_stored
 from nodes.models import Node
 from web.forms import ServiceForm, lines_input, text_input
 
@@ -14,6 +15,11 @@ PORT_INVALID = {"required": "Enter a port from 1 to 65535.", "invalid": "A port 
 
 def _port() -> forms.NumberInput:
     return forms.NumberInput(attrs={"class": "form-control", "min": 1, "max": 65535})
+
+
+def tags_typed(text: str) -> list[str]:
+    """The tags in a text, as they are stored."""
+    return tags_stored(text.replace(",", " ").split())
 
 
 class NodeForm(ServiceForm):
@@ -61,8 +67,8 @@ class NodeForm(ServiceForm):
     def fields_of_node(self) -> dict[str, Any]:
         """The form's data as the services expect it."""
         lines = self.cleaned_data["subject_alternative_names"].splitlines()
-        tags = self.cleaned_data["tags"].replace(",", " ").split()
-        return self.cleaned_data | {"subject_alternative_names": [line for line in lines if line], "tags": tags}
+        names = [line for line in lines if line]
+        return self.cleaned_data | {"subject_alternative_names": names, "tags": tags_typed(self.cleaned_data["tags"])}
 
 
 class NodeChangeForm(NodeForm):

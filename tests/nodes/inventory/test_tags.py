@@ -11,12 +11,14 @@ from django.utils import timezone
 from agent.version import VERSION
 from audit.actors import SYSTEM
 from audit.models import Event
+from bulk.models import BulkWork
 from nodes.inventory.agents import is_older, with_older_agent
 from nodes.inventory.change import node_change
 from nodes.inventory.filters import tagged
 from nodes.inventory.tags import LONGEST_NOTES, LONGEST_TAG, MOST_TAGS, notes_problems, stored, tags_problems, tags_stored
 from nodes.models import Node, NodeTag, Observation
 from tests import factories
+from tests.bulk.test_worker import work_through
 
 RIGHT_TO_LEFT, ISOLATE = "\u202e", "\u2066"
 TAGS = {
@@ -121,6 +123,28 @@ def test_a_refused_tag_loses_nothing(client: Client, nodes: dict[str, Node]) -> 
     assert 'value="prod, &lt;script&gt;"' in shown
     assert "kept</textarea>" in shown
     assert [row.tag for row in NodeTag.objects.filter(node=nodes["rim1"])] == ["prod", "rack-7"]
+
+
+# what is asked → the tags of each node, or an error
+TAG_MANY: dict[str, tuple[dict[str, str], dict[str, list[str]] | str]] = {
+    "add": ({"add": "Engines, prod"}, {"rim1": ["prod", "rack-7", "engines"], "rim2": ["prod-eu", "engines", "prod"], "rim3": ["engines", "prod"]}),
+    "remove": ({"remove": "PROD"}, {"rim1": ["rack-7"], "rim2": ["prod-eu"], "rim3": []}),
+    "both": ({"add": "a", "remove": "rack-7 prod"}, {"rim1": ["a"], "rim2": ["prod-eu", "a"], "rim3": ["a"]}),
+    "nothing": ({}, "Give a tag to add or to remove."),
+    "no tag": ({"add": "<script>"}, "is not a tag"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "expected"), TAG_MANY.values(), ids=TAG_MANY.keys())
+def test_many_nodes_are_tagged(client: Client, nodes: dict[str, Node], asked: dict[str, str], expected: dict[str, list[str]] | str) -> None:
+    body = {"action": "nodes.tag", "filter": {"search": "rim"}, "parameters": asked}
+    answer = client.post("/api/v1/bulk/", body, content_type="application/json", secure=True)
+    if isinstance(expected, str):
+        assert answer.status_code == 400
+        assert expected in answer.content.decode()
+        return
+    work_through(BulkWork.objects.get())
+    assert {name: Node.objects.get(pk=node.pk).tags for name, node in nodes.items()} == expected
 
 
 @pytest.mark.parametrize(("version", "older"), [("0.0.9", True), ("", True), (VERSION, False), ("0.100.0", False), ("100.0.0rc1", False)])
