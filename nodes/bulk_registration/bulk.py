@@ -1,7 +1,6 @@
 """Check many nodes before their registration, and register many."""
 
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ from audit.actors import Actor
 from bulk.actions import Action, Done, action_register
 from bulk.errors import ItemRefused
 from bulk.models import BulkItem
+from nodes.inventory.bulk import node_states
 from nodes.inventory.services import node_create
 from nodes.models import Node
 from nodes.registration.preflight import Preflight, preflight
@@ -45,10 +45,6 @@ def _register(item: BulkItem, parameters: Mapping[str, Any], actor: Actor, now: 
     return Done(f"Registration started. Enter the password at {ceremony.setup_url}.", node.pk, ceremony.password)
 
 
-def _states(subjects: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
-    return dict(Node.objects.filter(pk__in=subjects).values_list("pk", "state"))
-
-
 CHECK = action_register(
     Action(
         "nodes.check",
@@ -69,7 +65,7 @@ REGISTER = action_register(
         "node",
         _register,
         page="nodes:detail",
-        states=_states,
+        states=node_states,
         secret="password",  # noqa: S106  (a word)
         atomic=False,
     )

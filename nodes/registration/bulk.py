@@ -10,6 +10,7 @@ from django import forms
 from audit.actors import Actor
 from bulk.actions import Action, ActionForm, Done, Row, action_register, subject_of
 from bulk.models import BulkItem
+from nodes.inventory.bulk import node_states
 from nodes.models import Node
 from nodes.registration.decommission import CENTRAL, node_decommission
 from nodes.registration.services import node_register, registration_refused
@@ -61,6 +62,7 @@ action_register(
         "When all packages were started, you can see the passwords once.",
         rows=_to_redistribute,
         page="nodes:detail",
+        states=node_states,
         secret="password",  # noqa: S106  (the word, not a password)
         atomic=False,
     )

@@ -1,4 +1,4 @@
-"""The section of the node page on the package and its password."""
+"""The sections of the node page on the start of its agent, and on the package and its password."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from certs.models import Certificate
 from nodes.inventory.sections import Place, Section, sections_register
 from nodes.inventory.view_models import PASSWORD_LASTS, setup_url
 from nodes.models import Node, Registration
+from nodes.registration.agent_start import USUAL_PORTS, agent_start
 from nodes.states import NodeState
 from pki.core.roles import Kind
 
@@ -30,6 +31,9 @@ def _root(node: Node) -> Certificate | None:
 
 @sections_register
 def sections(node: Node, actor: Actor, now: datetime) -> Iterator[Section]:
+    if node.state == NodeState.CREATED:
+        ports = {name: getattr(node, name) for name in USUAL_PORTS}
+        yield Section(Place.TOP, 50, "nodes/registration/start_agent.html", agent_start(node.dialled, ports))
     if NodeState(node.state) not in PASSWORD_LASTS:
         return
     registration = Registration.objects.filter(node=node, generation=node.generation).first()

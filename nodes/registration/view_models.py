@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from certs.certificates.issuer import issuing_root, roots_in_force
-from certs.models import Certificate
 from nodes.inventory.view_models import ConfirmationPage, NodePage, confirmation_page
 from nodes.models import Node
+from nodes.registration.agent_start import USUAL_PORTS, AgentStart, agent_start
 from nodes.registration.preflight import Preflight
 from nodes.registration.services import Ceremony
 from nodes.states import NodeState
@@ -16,15 +15,6 @@ from pki.core.findings import Finding
 # Blockers that end when somebody does something on the node. Meanwhile the checks repeat.
 ENDS_ON_THE_NODE = frozenset({"port-closed", "agent-starting", "already-running", "unresolved"})
 EVERY_S, MOST_CHECKS = 5, 360
-
-
-@dataclass(frozen=True)
-class AgentStart:
-    """How to start the agent of a node: the address that the form has, and the root to compare there; None before the trust zone has one."""
-
-    address: str
-    options: str
-    root: Certificate | None
 
 
 @dataclass(frozen=True)
@@ -66,8 +56,9 @@ def register_page(typed: Mapping[str, str], checks: Preflight | None, *, refused
     waits = blockers <= ENDS_ON_THE_NODE if blockers else checks is None and number > 0
     waiting = Waiting(_target(typed), number + 1, now, seen_of(checks) or typed.get("seen", ""), checks is not None) if waits else None
     when_ready = "when_ready" in typed
+    ports = {name: _number(typed.get(name, "")) for name in USUAL_PORTS}
     return RegisterPage(
-        findings, refused, _start(typed), when_ready, waiting if number < MOST_CHECKS else None, stopped=waits and number >= MOST_CHECKS,
+        findings, refused, agent_start(_text(typed, "address") or _text(typed, "host_name"), ports), when_ready, waiting if number < MOST_CHECKS else None, stopped=waits and number >= MOST_CHECKS,
         goes_on=when_ready and checks is not None and not blockers,
     )  # fmt: skip
 
@@ -78,19 +69,15 @@ def seen_of(checks: Preflight | None) -> str:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+
+
+def _text(typed: Mapping[str, str], name: str) -> str:
+    return typed.get(name, "").strip()[:64]
 
 
 def _target(typed: Mapping[str, str]) -> str:
-    return f"{(typed.get('address') or typed.get('host_name', ''))[:64]}, port {typed.get('distribution_port', '')[:5]}"
-
-
-def _start(typed: Mapping[str, str]) -> AgentStart:
-    ports = {"distribution_port": ("--distribution-port", "4444"), "node_port": ("--node-port", "4242")}
-    given = [(option, _number(typed.get(name, usual)[:5]), usual) for name, (option, usual) in ports.items()]
-    options = " ".join(f"{option} {port}" for option, port, usual in given if str(port) != usual and port)
-    address = (typed.get("address") or typed.get("host_name", "")).strip()[:64]
-    return AgentStart(address, options, issuing_root() if roots_in_force() else None)
+    return f"{_text(typed, 'address') or _text(typed, 'host_name')}, port {typed.get('distribution_port', '')[:5]}"
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@
   // A text that repeats what some fields have, and a button that an answer presses for the person who asked for it.
   document.addEventListener("input", () => {
     for (const text of document.querySelectorAll("[data-follows]")) {
-      const values = text.dataset.follows.split(" ").map((id) => document.getElementById(id)?.value.trim());
-      text.textContent = values.find(Boolean) || text.dataset.otherwise;
+      const fields = text.dataset.follows.split(" ").map((id) => document.getElementById(id)).filter(Boolean);
+      if (fields.length) { text.textContent = fields.map((field) => field.value.trim()).find(Boolean) || text.dataset.otherwise; }
     }
   });
   document.addEventListener("htmx:afterSettle", () => {

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -52,6 +53,17 @@ def test_a_wrong_table_makes_nothing_and_loses_nothing(client: Client, calls: Se
     assert lines[0] == "line,column,problem"
     assert len(lines) == 4
     assert not BulkWork.objects.exists()
+
+
+def test_a_file_is_taken_and_a_wrong_one_is_put_into_the_form(client: Client, calls: Sets) -> None:
+    calls([])
+    wrong = SimpleUploadedFile("nodes.csv", b"\xef\xbb\xbf" + TABLE.replace("rim3.example", "rim 3").encode())
+    page = give(client, "ignored", file=wrong).content.decode()
+    assert "1 error in 1 line" in page
+    assert "rim3,rim 3,127.0.0.9,\n</textarea>" in page
+    page = give(client, "", file=SimpleUploadedFile("nodes.csv", b"name,host_name\nr\xfcm,rum.example\n")).content.decode()
+    assert "Line 2</span> This line is not UTF-8" in page
+    assert states(work_of(give(client, "", file=SimpleUploadedFile("nodes.csv", TABLE.encode()))))[0] == (2, "rim1", "waiting")
 
 
 def test_nodes_are_registered_after_the_checks_and_a_decision(client: Client, calls: Sets) -> None:

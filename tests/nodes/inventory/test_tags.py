@@ -83,7 +83,7 @@ def test_nodes_are_found_by_a_whole_tag_in_any_case(client: Client, nodes: dict[
 
 def test_the_list_suggests_tags_and_links_them(client: Client, nodes: dict[str, Node]) -> None:
     assert client.get("/nodes/?suggest=tag&tag=PRO", secure=True).content.decode().count("<option") == 2
-    assert 'href="/nodes/?tag=rack-7"' in client.get("/nodes/", secure=True).content.decode()
+    assert 'href="?tag=rack-7"' in client.get("/nodes/", secure=True).content.decode()
     assert "prod rack-7" in b"".join(client.get("/nodes/?download=csv", secure=True)).decode()  # type: ignore[arg-type]  # a streamed answer
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from nodes.models import Node
 from nodes.registration.view_models import MOST_CHECKS
 from pki.core.findings import Finding
+from tests import factories
 
 FORM = {"name": "rim1", "host_name": "rim1.example", "address": "127.0.0.9", "distribution_port": "4444", "node_port": "5242"}
 CLOSED = Finding("port-closed", "blocker", "Port 4444 does not answer.", "Start the agent.")
@@ -62,6 +64,14 @@ def test_a_refused_registration_waits_too_and_loses_nothing(client: Client, call
     assert WAITS in page
     assert 'name="when_ready" checked' in page
     assert "Second rack</textarea>" in page
+
+
+def test_a_node_that_is_not_registered_has_the_line_too(client: Client, calls: Sets) -> None:
+    calls([])
+    node = factories.node("rim1", at=timezone.now(), state="created", address="10.0.0.5", distribution_port=5444)
+    page = client.get(f"/nodes/{node.pk}/", secure=True).content.decode()
+    assert ">10.0.0.5</span> --distribution-port 5444</pre>" in page
+    assert 'id="root-fingerprint"' in page
 
 
 def test_the_line_to_copy_has_what_the_form_has(client: Client, calls: Sets) -> None:
