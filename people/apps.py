@@ -13,6 +13,8 @@ class PeopleConfig(AppConfig):
         from people.accounts import receivers  # noqa: F401, PLC0415
         from people.factors import adapter  # noqa: F401, PLC0415
         from people.factors import events as factors_events  # noqa: F401, PLC0415
+        from people.list_views import events as list_views_events  # noqa: F401, PLC0415
+        from people.list_views import memory as list_views_memory  # noqa: F401, PLC0415
         from people.provider import events as provider_events  # noqa: F401, PLC0415
         from people.provider import settings as provider_settings  # noqa: F401, PLC0415
         from people.roles import events as roles_events  # noqa: F401, PLC0415

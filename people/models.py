@@ -4,6 +4,8 @@ from people.accounts.models import DateForm as DateForm
 from people.accounts.models import Person as Person
 from people.accounts.models import Theme as Theme
 from people.factors.models import FactorSecret as FactorSecret
+from people.list_views.models import ListChoice as ListChoice
+from people.list_views.models import SavedView as SavedView
 from people.provider.models import IdentityProvider as IdentityProvider
 from people.roles.models import RoleGrant as RoleGrant
 from people.roles.models import RoleRule as RoleRule

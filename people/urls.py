@@ -4,6 +4,7 @@ from django.urls import path
 
 from people.accounts import pages as accounts
 from people.factors import pages as factors
+from people.list_views import pages as list_views
 from people.profile import pages as profile
 from people.roles import pages as roles
 from people.tokens import pages as tokens
@@ -13,6 +14,9 @@ urlpatterns = [
     path("account/", profile.profile, name="profile"),
     path("account/appearance/", profile.appearance, name="appearance"),
     path("account/theme/", profile.theme, name="theme"),
+    path("account/lists/<slug:name>/columns/", list_views.columns, name="columns"),
+    path("account/lists/<slug:name>/views/new/", list_views.view_new, name="view-new"),
+    path("account/views/<uuid:pk>/", list_views.view, name="view"),
     path("account/password/", profile.password, name="password"),
     path("account/sessions/<int:pk>/end/", profile.end, name="session-end"),
     path("account/second-factors/", factors.factors, name="factors"),

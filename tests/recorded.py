@@ -29,6 +29,7 @@ NO_EVENT = {
     "certs_export.last_seen_at": "the use of a certificate",
     "people_person.theme": "how one's own pages look",
     "people_person.time_zone": "the same",
+    "people_listchoice": "how one's own lists look",
 }
 SECRET = re.compile(r"password|passphrase|secret|^(again|present|code|token|link|url|connection_string|package)$")
 SHORTEST = 6  # a shorter value can be a part of any text

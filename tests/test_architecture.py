@@ -23,7 +23,7 @@ ROOMS = {
     "pki": ["core", "evidence", "foreign", "cluster", "exchange", "issuing"],
     "audit": ["checkpoints", "exports", "retention", "syslog"],
     "web": ["lists"],
-    "people": ["roles", "sign_in", "factors", "accounts", "provider", "tokens", "profile"],
+    "people": ["roles", "sign_in", "factors", "accounts", "list_views", "provider", "tokens", "profile"],
     "certs": [
         "zone",
         "names",

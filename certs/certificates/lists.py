@@ -5,7 +5,7 @@ from typing import Any
 
 from certs.certificates.filters import CertificateFilter
 from certs.models import Certificate
-from web.lists.declared import Column, List
+from web.lists.declared import Column, List, Quick
 from web.lists.registry import ListPlace, list_register
 
 PLAIN = ("kind", "role", "subject", "subject_alternative_names", "serial", "sha256", "not_before", "not_after", "status", "holder")
@@ -37,6 +37,9 @@ class CertificateList(List):
         Column("not_after", "Lifetime left", "certs/certificates/cell_life.html", sort="not_after"),
         Column("status", "Status", "certs/certificates/cell_status.html"),
     )
+    quick = (
+        Quick("In force"), Quick("Expire within 90 days", "expiry=90"), Quick("Superseded", "status=superseded"), Quick("Revoked", "status=revoked"),
+    )  # fmt: skip
     sort = "not_after"
     csv = ("id", *PLAIN, "expiry_status", "issuer", "revoked_at", "revocation_code")
 

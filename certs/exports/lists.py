@@ -11,7 +11,7 @@ from certs.exports.health import with_health
 from certs.exports.status import ExportDetails, export_statuses
 from certs.models import Export
 from pki.core import lifetime
-from web.lists.declared import Column, List
+from web.lists.declared import Column, List, Quick
 from web.lists.registry import ListPlace, list_register
 
 PLAIN = (
@@ -47,6 +47,10 @@ class ExportList(List):
         Column("not_after", "Expires", "certs/exports/cell_expires.html", sort="not_after"),
         Column("last_seen_at", "Last used", "certs/exports/cell_seen.html", sort="last_seen_at"),
     )
+    quick = (
+        Quick("In use"), Quick("Refused", "health=refused"), Quick("Expiring", "health=expiring"), Quick("Expired", "health=expired"),
+        Quick("Failed", "status=failed"),
+    )  # fmt: skip
     sort = "machine"
     csv = ("id", "machine_name", *PLAIN, "password_set", "made_by", "needs")
 

@@ -16,11 +16,12 @@ from nodes.states import NodeState
 from web.forms import select
 from web.lists.filters import Choice, ListFilter, Search, Suggested
 
+ANY = "any"
 STATES = [(node_state.value, node_state.label.lower()) for node_state in NodeState]
 
 
 def _needs() -> list[tuple[str, str]]:
-    return [(code, CODES[code]) for code in sorted(CONDITIONS)]
+    return [(ANY, "any of these"), *((code, CODES[code]) for code in sorted(CONDITIONS))]
 
 
 def tagged(text: str) -> Q:
@@ -67,7 +68,9 @@ class NodeFilter(ListFilter):
         return rows.filter(with_older_agent())
 
     def with_need(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
-        return rows.filter(CONDITIONS[value](timezone.now()))
+        now = timezone.now()
+        asked = CONDITIONS.values() if value == ANY else [CONDITIONS[value]]
+        return rows.filter(Q(*(condition(now) for condition in asked), _connector=Q.OR))
 
     def filter_queryset(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
         found: QuerySet[Any] = super().filter_queryset(rows)

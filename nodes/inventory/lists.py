@@ -14,7 +14,7 @@ from nodes.inventory.agents import is_older
 from nodes.inventory.filters import NodeFilter
 from nodes.inventory.health import with_health
 from nodes.models import Node
-from web.lists.declared import Column, List
+from web.lists.declared import Column, List, Quick
 from web.lists.registry import ListPlace, list_register
 
 PLAIN = (
@@ -60,6 +60,10 @@ class NodeList(List):
         Column("services", "Services", "nodes/inventory/cell_services.html"),
         Column("tags", "Tags", "nodes/inventory/cell_tags.html"),
     )
+    quick = (
+        Quick("All"), Quick("Need attention", "attention=any"), Quick("Silent", "attention=node-silent"),
+        Quick("Waiting for a password", "state=awaiting_password"), Quick("Failed", "state=failed"), Quick("Older agent", "agent=older"),
+    )  # fmt: skip
     sort = "name"
     csv = ("id", *PLAIN, "online", "clock_offset_s", "agent_version", "agent_system")
     api_size = 20  # each row has all certificates of its node

@@ -18,7 +18,7 @@ from nodes.cluster.deployments import deployment_create
 from nodes.jobs import RENEWAL
 from nodes.models import Renewal
 from people.accounts.services import person_create
-from people.models import ApiToken
+from people.models import ApiToken, SavedView
 from pki.core.keys import KeyType
 from tests import factories
 
@@ -127,6 +127,8 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
         "/bulk/": (str(factories.bulk_work(at=now, account=owner).pk),),
         "/help/": ("alerts",),
         "/help/files/": ("register-node.sh",),
+        "/account/lists/": ("nodes",),
+        "/account/views/": (str(SavedView.objects.create(owner=owner.person, list_name="nodes", name="engines", created_at=now).pk),),
         "/account/sessions/": ("7",),
         "/account/second-factors/": ("7",),
     }

@@ -71,6 +71,7 @@ LANDED = {
     "people/migrations/0006_provider.py": "8bedb62acb5b182d6da787dc3d21cb07d9e444fe1e2e43e0279c3cdef95a9e25",
     "people/migrations/0007_role_rules_with_uuid.py": "0d8b23b0d0c2e4afda638b215da8f3e65ce730baa84d3f1a313f2006cf7ebb0e",
     "people/migrations/0008_local_for_root_admins.py": "c0976c51a068c7f01231e70f5e296f2810223bc8b7c9631460676c557df2b6da",
+    "people/migrations/0009_list_views.py": "d3c5b8e38e6cc375c61acb397d267d1cea0dc6183eff88cdc17ac6ad8af11693",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",
     "qmc/migrations/0002_tokens_move_to_people.py": "9ad4d0932aa2e4816534cd5d00486ae7436d7cdf6bd6a85f4650693ff2dcdd0b",
 }

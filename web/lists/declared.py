@@ -28,6 +28,14 @@ class Column:
     empty: str = ""
 
 
+@dataclass(frozen=True)
+class Quick:
+    """A view of a list that everybody has: a word, and the query of its address."""
+
+    label: str
+    query: str = ""
+
+
 class List:
     """One list. `name` is that of the registry, if it is there. `sort` is its default order. `csv` names the columns of the CSV file, and `reasons` the members that have reasons: members of `json`."""
 
@@ -39,11 +47,17 @@ class List:
     empty: ClassVar[str]
     filters: ClassVar[type[ListFilter]] = ListFilter
     columns: ClassVar[Sequence[Column]] = ()
+    quick: ClassVar[Sequence[Quick]] = ()
     orders: ClassVar[Mapping[str, Sequence[str]]] = {}  # beside those of the columns
     sort: ClassVar[str]
     csv: ClassVar[Sequence[str]] = ()
     api_size: ClassVar[int] = PAGE_SIZE  # rows on a page of the API, if it is asked for no other number
     reasons: ClassVar[Sequence[str]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A list that extends another one is not in the registry under its name."""
+        super().__init_subclass__(**options)
+        cls.name = cls.__dict__.get("name", "")
 
     def __init__(self, *, sort: str = "", computed: Computed | None = None) -> None:
         """`sort` is another default order for one page, `computed` the column by which one of the orders begins."""

@@ -6,21 +6,25 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.template.loader import get_template
 
 from audit.reasons import may_read_reasons, without
 from web.errors import InputInvalid
 from web.lists.actions import ListAction, list_actions
-from web.lists.declared import PAGE_SIZE, List
+from web.lists.declared import PAGE_SIZE, Column, List
 from web.lists.downloads import BATCH, TYPES, download
 from web.lists.filters import Suggested
 from web.lists.keyset import Part, Source
+from web.lists.memory import KeptChoice, KeptView, kept_choice, kept_views
 from web.words import counted
 
 SIZES = (25, 50, 100)
-LONGEST_NUMBER = 10
+PLACES = ("page", "cursor", "download", "suggest", "counts")
+NOT_OF_A_VIEW = (*PLACES, "page_size")
+MOST_COUNTED = 10_000
+LONGEST_NUMBER, LONGEST_SHOWN, MOST_NOTES = 10, 40, 5
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,24 @@ class Choice:
     chosen: bool = False
 
 
+@dataclass(frozen=True)
+class ViewLink:
+    """A quick filter or a saved view. `owner` is another person who shares it."""
+
+    label: str
+    url: str
+    query: str
+    chosen: bool
+    count: str = ""
+    owner: str = ""
+
+
+def _plain(query: str) -> dict[str, str]:
+    """What a view is recognized by: its filters and its order."""
+    given = QueryDict(query)
+    return {name: given[name] for name in given if given[name] and name not in (*NOT_OF_A_VIEW, "columns")}
+
+
 class Filtered:
     """A list with the filters that a request has. The filters of the list take `rows`, mostly a queryset, and leave `found`.
 
@@ -67,6 +89,7 @@ class Filtered:
 
     def __init__(self, request: HttpRequest, declared: List, rows: Any, *, now: datetime, path: str = "") -> None:
         self.request, self.declared, self.now, self.path = request, declared, now, path or request.path
+        self._rows = rows
         self._filters, self._ignored = declared.filters.of_page(request.GET, rows)
         self.form, self.found = self._filters.form, self._filters.qs
 
@@ -84,19 +107,42 @@ class Filtered:
         return self.answer or render(self.request, template, {"listed": self, "now": self.now, **context})
 
     @cached_property
+    def choice(self) -> KeptChoice:
+        """What the person keeps for this list."""
+        return kept_choice(self.request.user, self.declared.name)
+
+    @cached_property
     def size(self) -> int:
-        asked = self.request.GET.get("page_size", "")
+        asked = self.request.GET.get("page_size", "") or str(self.choice.size)
         return next((size for size in SIZES if str(size) == asked), PAGE_SIZE)
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The columns of the address, else those that the person keeps, else all. The first one of the list always stays."""
+        first, *others = self.declared.columns
+        known = {column.name: column for column in others}
+        asked = self.request.GET.get("columns", "")
+        names = asked.split(",") if asked else self.choice.columns or tuple(known)
+        return [first, *(known[name] for name in dict.fromkeys(names) if name in known)]
 
     @property
     def notes(self) -> list[str]:
         """What of the address was ignored, and why."""
-        return [f"{label}: {' '.join(texts)} This filter is ignored." for label, texts in self._ignored.items()]
+        found = [f"{label}: {' '.join(texts)} This filter is ignored." for label, texts in self._ignored.items()]
+        if self.declared.name:
+            given, columns = self.request.GET, [column.name for column in self.declared.columns]
+            unknown = [name for name in given if name not in {*self.form.fields, *NOT_OF_A_VIEW, "sort", "columns"}]
+            found += [f"There is no filter “{name[:LONGEST_SHOWN]}”. It is ignored." for name in unknown]
+            gone = [name for name in given.get("columns", "").split(",") if name and name not in columns]
+            found += [f"There is no column “{name[:LONGEST_SHOWN]}”. It is ignored." for name in gone]
+            if given.get("sort") and given["sort"] not in self.declared.sort_names():
+                found.append(f"There is no order “{given['sort'][:LONGEST_SHOWN]}”. It is ignored.")
+        return found[:MOST_NOTES]
 
     def url(self, **changes: object) -> str:
         """The address of the same list with other parameters; None leaves one out. It is the first page, unless a change names another one."""
         query = self.request.GET.copy()
-        for name, value in {"cursor": None, "page": None, "download": None, **changes}.items():
+        for name, value in {**dict.fromkeys(PLACES), **changes}.items():
             query.pop(name, None)
             if value is not None:
                 query[name] = str(value)
@@ -105,7 +151,7 @@ class Filtered:
     @property
     def kept(self) -> dict[str, str]:
         """The parameters of the address that the form of the filters keeps."""
-        names = {*self.request.GET} - {*self.form.fields, "cursor", "page", "download", "suggest"}
+        names = {*self.request.GET} - {*self.form.fields, *PLACES}
         return {name: self.request.GET[name] for name in sorted(names)}
 
     @property
@@ -127,9 +173,11 @@ class Listed(Filtered):
 
     @cached_property
     def answer(self) -> HttpResponseBase | None:
-        """The answer if the address asks for a file or for suggestions. Otherwise the page is to be shown."""
+        """The answer if the address asks for a file, for suggestions, or for the numbers of its views. Otherwise the page is to be shown."""
         if suggestions := super().answer:
             return suggestions
+        if "counts" in self.request.GET and self.declared.name:
+            return render(self.request, "web/lists/quick.html", {"listed": self, "counted": True})
         kind = self.request.GET.get("download", "")
         if kind not in TYPES:
             return None
@@ -192,6 +240,48 @@ class Listed(Filtered):
     def records(self) -> list[Any]:
         return self.declared.shown(self.part.rows, self.now)
 
+    @property
+    def query(self) -> str:
+        return self.request.GET.urlencode()
+
+    @property
+    def counts_url(self) -> str:
+        return self.url(counts="")
+
+    @cached_property
+    def _kept_views(self) -> list[KeptView]:
+        return kept_views(self.request.user, self.declared.name)
+
+    @property
+    def own_view(self) -> KeptView | None:
+        """The saved view of the person that the address has."""
+        here = _plain(self.query)
+        return next((view for view in self._kept_views if not view.owner and _plain(view.query) == here), None)
+
+    @property
+    def views(self) -> list[ViewLink]:
+        """The quick filters, then saved views. Their numbers are counted only if the address asks for them."""
+        here, counts = _plain(self.query), "counts" in self.request.GET
+        quick = [(quick.label, quick.query, "") for quick in self.declared.quick]
+        found = [*quick, *((view.name, view.query, view.owner) for view in self._kept_views)]
+        return [
+            ViewLink(
+                label,
+                f"{self.path}?{query}" if query else self.path,
+                query,
+                _plain(query) == here,
+                self._number(query) if counts else "",
+                owner,
+            )
+            for label, query, owner in found
+        ]
+
+    def _number(self, query: str) -> str:
+        """The number of rows of a view. The database stops counting at 10 000."""
+        filters, _ = self.declared.filters.of_page(QueryDict(query), self._rows)
+        number = filters.qs.order_by()[:MOST_COUNTED].count()
+        return str(number) if number < MOST_COUNTED else f"{MOST_COUNTED}+"
+
     @cached_property
     def actions(self) -> list[ListAction]:
         """What the person may do to rows that they choose."""
@@ -200,7 +290,7 @@ class Listed(Filtered):
     @property
     def rows(self) -> list[ListRow]:
         """Each row with its cells. A template is looked up once for all rows."""
-        columns = [(column, get_template(column.template) if column.template else None) for column in self.declared.columns]
+        columns = [(column, get_template(column.template) if column.template else None) for column in self.columns]
         return [
             ListRow(
                 record,
@@ -222,7 +312,7 @@ class Listed(Filtered):
                 self.url(sort=f"-{column.name}" if order == column.name else column.name) if column.name in sorts else "",
                 direction if column.name == name else "",
             )
-            for column in self.declared.columns
+            for column in self.columns
         ]
 
     @property
