@@ -173,6 +173,8 @@ PAGES = {
     "syslog remove": "/settings/syslog/{alert_syslog}/remove/",
     "settings": "/settings/",
     "settings search": "/settings/?search=alert",
+    "columns": "/account/lists/nodes/columns/",
+    "view new": "/account/lists/nodes/views/new/?query=state%3Dfailed",
     "lifetime": "/settings/lifetime/",
     "addresses": "/settings/addresses/",
     "provider": "/settings/provider/",

@@ -141,3 +141,11 @@ def test_lists_that_a_person_may_not_open_have_no_pages_for_them() -> None:
     viewer = person("vic", Role.VIEWER)
     assert viewer.get("/account/lists/exports/columns/", secure=True).status_code == 403
     assert viewer.get("/account/lists/nodes/columns/", secure=True).status_code == 200
+
+
+def test_a_list_that_extends_another_one_has_no_views_columns_and_actions(client: Client) -> None:
+    factories.registered_node()
+    page = text(client, "/recreate-root/")
+    assert "rim1" in page
+    assert 'id="quick"' not in page
+    assert 'name="ids"' not in page
