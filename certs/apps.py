@@ -15,13 +15,14 @@ class CertsConfig(AppConfig):
         from certs.central_key import jobs as central_key_jobs  # noqa: F401, PLC0415
         from certs.central_key import services as central_key  # noqa: F401, PLC0415
         from certs.certificates import events as certificate_events  # noqa: F401, PLC0415
+        from certs.certificates import search as certificate_search  # noqa: F401, PLC0415
         from certs.cluster import events as cluster_events  # noqa: F401, PLC0415
         from certs.database_key import events as database_key_events  # noqa: F401, PLC0415
         from certs.exports import attention as exports_attention  # noqa: F401, PLC0415
         from certs.exports import bulk as export_bulk  # noqa: F401, PLC0415
         from certs.exports import events as export_events  # noqa: F401, PLC0415
         from certs.exports import jobs as export_jobs  # noqa: F401, PLC0415
-        from certs.exports import names, status  # noqa: F401, PLC0415
+        from certs.exports import names, search, status  # noqa: F401, PLC0415
         from certs.exports import settings as exports_settings  # noqa: F401, PLC0415
         from certs.exports import worker as export_work  # noqa: F401, PLC0415
         from certs.founding import events as founding_events  # noqa: F401, PLC0415

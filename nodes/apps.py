@@ -16,6 +16,7 @@ class NodesConfig(AppConfig):
         from nodes.automatic import tasks  # noqa: F401, PLC0415
         from nodes.browser_certificates import attention as browser_certificates_attention  # noqa: F401, PLC0415
         from nodes.browser_certificates import events as browser_certificates_events  # noqa: F401, PLC0415
+        from nodes.browser_certificates import search as browser_certificates_search  # noqa: F401, PLC0415
         from nodes.browser_certificates import section as browser_certificates_section  # noqa: F401, PLC0415
         from nodes.bulk_registration import bulk as bulk_registration  # noqa: F401, PLC0415
         from nodes.central import attention as central_attention  # noqa: F401, PLC0415
@@ -25,9 +26,11 @@ class NodesConfig(AppConfig):
         from nodes.cluster import events as cluster_events  # noqa: F401, PLC0415
         from nodes.cluster import settings as cluster_settings  # noqa: F401, PLC0415
         from nodes.connections import events as connections_events  # noqa: F401, PLC0415
+        from nodes.connections import search as connections_search  # noqa: F401, PLC0415
         from nodes.inventory import bulk as inventory_bulk  # noqa: F401, PLC0415
         from nodes.inventory import events as inventory_events  # noqa: F401, PLC0415
         from nodes.inventory import names as inventory_names  # noqa: F401, PLC0415
+        from nodes.inventory import search as inventory_search  # noqa: F401, PLC0415
         from nodes.inventory import section as inventory_section  # noqa: F401, PLC0415
         from nodes.nudges import tasks as nudges_tasks  # noqa: F401, PLC0415
         from nodes.observation import attention as observation_attention  # noqa: F401, PLC0415

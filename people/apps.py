@@ -11,6 +11,7 @@ class PeopleConfig(AppConfig):
         # These register permissions, receivers, periodic work and what expires, and need the models loaded.
         from people.accounts import events as accounts_events  # noqa: F401, PLC0415
         from people.accounts import receivers  # noqa: F401, PLC0415
+        from people.accounts import search as accounts_search  # noqa: F401, PLC0415
         from people.factors import adapter  # noqa: F401, PLC0415
         from people.factors import events as factors_events  # noqa: F401, PLC0415
         from people.list_views import events as list_views_events  # noqa: F401, PLC0415
@@ -25,3 +26,4 @@ class PeopleConfig(AppConfig):
         from people.sign_in import settings as sign_in_settings  # noqa: F401, PLC0415
         from people.tokens import attention  # noqa: F401, PLC0415
         from people.tokens import events as tokens_events  # noqa: F401, PLC0415
+        from people.tokens import search as tokens_search  # noqa: F401, PLC0415

@@ -41,6 +41,8 @@ from qmc.overview.api import Attention
 from qmc.recreation import pages as views_recreate
 from qmc.site_settings.api import SiteSettings
 from qmc.site_settings.pages import every_setting
+from qmc.search import pages as search
+from qmc.search.api import Search
 from qmc.syslog import api as syslog
 from web.schema import Schema
 
@@ -127,6 +129,7 @@ API = [
     path("rotations/<uuid:pk>/roll-back/", rotations.RotationRollBack.as_view()),
     path("rotations/<uuid:pk>/exclude/", rotations.RotationExclude.as_view()),
     path("schema/", Schema.as_view()),
+    path("search/", Search.as_view()),
 ]
 handler404, handler500 = "qmc.error_pages.not_found", "qmc.error_pages.failed"
 urlpatterns = [
@@ -134,6 +137,8 @@ urlpatterns = [
     path("", overview.overview, name="overview"),
     path("recreate-root/", views_recreate.recreate, name="recreate_root"),
     path("recreate-root/progress/", views_recreate.progress, name="recreation"),
+    path("search/", search.find, name="search"),
+    path("shortcuts/", search.shortcuts, name="shortcuts"),
     path("expiry/", expiry.expiry, name="expiry"),
     path("expiry/picture/", expiry.picture, name="expiry_picture"),
     path("expiry.ics", calendar_file, name="calendar"),

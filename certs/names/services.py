@@ -14,6 +14,7 @@ from django.db import transaction
 from certs.names.holders import HolderWords, holder_words
 from certs.names.models import HolderKind, NameClaim, NameHolder
 from sealing.errors import TrustZoneError
+from web.search import beginning
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,12 @@ def _conflicts_of(names: Names, holders: dict[str, list[NameHolder]]) -> Iterabl
         others = (row for row in rows if row.holder_id != names.holder_id and (exclusive or row.exclusive))
         if other := next(others, None):
             yield name, exclusive, other
+
+
+def holders_beginning(kind: HolderKind, text: str, *, most: int) -> list[uuid.UUID]:
+    """The holders of names that begin with `text`, at most `most`, in the order of the names."""
+    rows = NameHolder.objects.filter(beginning("claim__name", text.lower()), kind=kind).order_by("claim__name")
+    return [*rows.values_list("holder_id", flat=True)[:most]]
 
 
 @transaction.atomic

@@ -38,7 +38,7 @@ OPEN = {
     "/api/v1/schema/",
 }
 # Pages that need a sign-in and no permission: one's own account, those that ask again who one is, and the help.
-OWN = ("/account/", "/help/", "/accounts/reauthenticate/", "/accounts/provider/again/")
+OWN = ("/account/", "/help/", "/search/", "/shortcuts/", "/accounts/reauthenticate/", "/accounts/provider/again/")
 
 
 def paths(patterns: list[Any] | None = None, before: str = "/") -> Iterator[str]:
