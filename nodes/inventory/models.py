@@ -70,6 +70,7 @@ class Node(models.Model):
         ]
         indexes = [
             models.Index(fields=["name", "id"], name="nodes_by_name"),
+            models.Index(fields=["address", "name"], name="nodes_by_address"),
             models.Index(fields=["state", "is_central", "registered_at", "id"], name="nodes_by_state"),
             models.Index(fields=["id"], condition=Q(is_central=True), name="node_is_central"),
         ]

@@ -77,6 +77,8 @@ PLACES = (
     Place("alerts:route-remove", "Remove"),
     Place("alerts:preview", "Preview of an alert", "who would get test notify"),
     Place("alert_rules", "Alert rules", "settings reminders thresholds days watchdog"),
+    Place("jobs:list", "Jobs", "work running progress queue tasks cancel retry log"),
+    Place("jobs:job", "Job", model="jobs.Job"),
     Place("audit:list", "Audit log", "who did what events history changes log"),
     Place("audit:export", "Export the audit log", "download evidence events"),
     Place("audit:segments", "Old events", "archive retention audit log files"),

@@ -29,6 +29,7 @@ SHORTCUTS = (
     Shortcut("g b", "Browser certificates", "browser_certificates:list"),
     Shortcut("g x", "Exports", "exports:list"),
     Shortcut("g d", "Connections", "connections:list"),
+    Shortcut("g j", "Jobs", "jobs:list"),
     Shortcut("g l", "Audit log", "audit:list"),
     Shortcut("g p", "People", "people:list"),
     Shortcut("g h", "Help", "help:index"),

@@ -63,6 +63,7 @@ LANDED = {
     "nodes/migrations/0019_reports_read_again.py": "bd770e09e6b0420d9c814b487e85a01ea91419266882c3b98341fb74f2975bc4",
     "nodes/migrations/0020_cluster_proofs.py": "5a9e49d84c2bc014a078a9ae19df951f59bb3560737502bf8fa72fb3d78012a8",
     "nodes/migrations/0021_tags_and_notes.py": "f65022cef25f921a560876065e09a57f21ba77849e3032b43bee4f49b4ff04e1",
+    "nodes/migrations/0022_nodes_by_address.py": "891b64251855d9e1191a0d01b25b852a2aad725b9efe896ac8b2bee297339607",
     "people/migrations/0001_tokens_move_here.py": "5c39c8e03a5a7f21f61815464fb29cb66ac3825ab718aab77788f6cdb5c0f4c6",
     "people/migrations/0002_help_texts.py": "ae8c2a97e0a582bac63c1b94523c14fd7539fbd648a216c67118ea1eea45d16e",
     "people/migrations/0003_people_roles_and_tokens.py": "ebc2ce55456564f01ad34805320028eb9977ea489742abdfad09ebbd9c4ae557",
