@@ -29,8 +29,8 @@ class QmcConfig(AppConfig):
         from qmc.recreation import events as recreation_events  # noqa: F401, PLC0415
         from qmc.recreation import jobs as recreation_jobs  # noqa: F401, PLC0415
         from qmc.recreation import services as recreate  # noqa: F401, PLC0415
-        from qmc.site_settings import settings as site_settings_settings  # noqa: F401, PLC0415
         from qmc.search import search  # noqa: F401, PLC0415
+        from qmc.site_settings import settings as site_settings_settings  # noqa: F401, PLC0415
         from qmc.syslog import attention as syslog_attention  # noqa: F401, PLC0415
         from qmc.syslog import events as syslog_events  # noqa: F401, PLC0415
         from qmc.syslog import settings as syslog_settings  # noqa: F401, PLC0415

@@ -39,10 +39,10 @@ from qmc.jobs import api as jobs
 from qmc.overview import pages as overview
 from qmc.overview.api import Attention
 from qmc.recreation import pages as views_recreate
-from qmc.site_settings.api import SiteSettings
-from qmc.site_settings.pages import every_setting
 from qmc.search import pages as search
 from qmc.search.api import Search
+from qmc.site_settings.api import SiteSettings
+from qmc.site_settings.pages import every_setting
 from qmc.syslog import api as syslog
 from web.schema import Schema
 
