@@ -33,6 +33,6 @@ SHORTCUTS = (
     Shortcut("g l", "Audit log", "audit:list"),
     Shortcut("g p", "People", "people:list"),
     Shortcut("g h", "Help", "help:index"),
-    Shortcut("g s", "Settings", "certs:lifetime"),
+    Shortcut("g s", "Settings", "settings"),
 )
 OF_VIEW = {shortcut.view: shortcut.keys for shortcut in SHORTCUTS}

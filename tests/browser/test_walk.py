@@ -171,7 +171,9 @@ def certificate_is_read_and_downloaded(eyes: Eyes) -> None:
 
 def lifetime_goes_from_12_to_60_months(page: Page) -> None:
     node = page.url
-    page.get_by_role("link", name="Settings").click()
+    page.keyboard.press("Control+K")
+    page.keyboard.type("lifetime")
+    page.get_by_role("option", name="Lifetime", exact=False).first.click()
     for months, message in (("99", "99 months are not possible. The lifetime is now 60 months."), ("24", "Saved: 24 months.")):
         page.get_by_label("Lifetime").fill(months)
         page.get_by_role("button", name="Save").click()
