@@ -2,7 +2,7 @@
 
 import uuid
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
@@ -59,7 +59,7 @@ def register_checked(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     request.actor.require("nodes.add_node")
     checks, error = get_object_or_404(BulkWork, pk=pk, action=CHECK.name), ""
     if checks.is_under_way:
-        raise Http404
+        return redirect("bulk:detail", pk=pk)
     if request.method == "POST":
         try:
             return redirect("bulk:detail", pk=checked_register(actor=request.actor, checks=checks, now=timezone.now()).pk)

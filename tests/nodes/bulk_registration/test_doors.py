@@ -69,6 +69,7 @@ def test_a_file_is_taken_and_a_wrong_one_is_put_into_the_form(client: Client, ca
 def test_nodes_are_registered_after_the_checks_and_a_decision(client: Client, calls: Sets) -> None:
     made = calls([LATE])
     checks = work_of(give(client, TABLE))
+    assert client.get(f"/nodes/register-many/{checks.pk}/", secure=True)["Location"] == f"/bulk/{checks.pk}/"
     work_through(checks)
     assert states(checks) == [(2, "rim1", "done"), (3, "rim2", "done"), (4, "rim3", "done")]
     assert not Node.objects.filter(name__startswith="rim").exists()
