@@ -61,6 +61,7 @@ class ActionForm(ServiceForm):
 
 
 Rows = Callable[[Sequence[uuid.UUID], datetime], Sequence[Row]]
+Ahead = Callable[[Sequence[BulkItem]], Mapping[uuid.UUID, Any]]
 States = Callable[[Sequence[uuid.UUID]], Mapping[uuid.UUID, str]]
 Run = Callable[[BulkItem, Mapping[str, Any], Actor, datetime], Done]
 
@@ -71,6 +72,7 @@ class Action:
 
     `run` does it to one row, with the same service as the action on one object. By default it runs in the transaction that ends its item, so
     a worker that is killed leaves both or none. `atomic=False`: `run` waits for a network. It must be safe to repeat, with the id of the item as its request.
+    `ahead` waits for the networks of a few rows at once, without the database; `run` finds its result for the row as `item.ahead`.
     `rows` says of objects whether the action is possible, with a fixed number of queries. It is None if the rows are not objects of a list.
 
     `verb` and `noun` make the title: Renew 12 nodes. `effect` is a sentence for the preview. `page` names the page of an object, and `states` has the states of
@@ -90,6 +92,7 @@ class Action:
     rows: Rows | None = None
     page: str = ""
     states: States | None = None
+    ahead: Ahead | None = None
     next_page: str = ""
     next_label: str = ""
     form: type[ActionForm] = ActionForm

@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -72,6 +73,8 @@ class BulkItem(models.Model):
     text = models.CharField(max_length=1000, blank=True, help_text="the result, or why it was not done")
     ended_at = models.DateTimeField(null=True, blank=True)
     sealed_secret = EncryptedField(null=True, sealed_for=Readers.CENTER)
+
+    ahead: Any = None  # what the action did ahead for this row; not stored
 
     objects = BulkItemQuerySet.as_manager()
 

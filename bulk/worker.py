@@ -25,7 +25,7 @@ from web.database_problem import is_unavailable
 from web.problems import refusal_of
 
 log = logging.getLogger(__name__)
-BATCH, BATCH_S = 500, 8  # the last row may wait 6 s for a network, and the lease of a job is 30 s
+AT_ONCE, BATCH, BATCH_S = 20, 500, 8  # the last row may wait 6 s for a network, and the lease of a job is 30 s
 CANCELLED = "It was cancelled before this row."
 UNEXPECTED = "An unexpected error occurred. The log of the worker has the details. Begin the action again for this row."
 
@@ -64,10 +64,17 @@ def _is_cancelled(work: BulkWork) -> bool:
 
 def _batch(work: BulkWork, action: Action, actor: Actor) -> None:
     until = time.monotonic() + BATCH_S
-    for item in list(work.items.waiting().order_by("number")[:BATCH]):
-        if time.monotonic() > until or _is_cancelled(work):
+    waiting = list(work.items.waiting().order_by("number")[:BATCH])
+    for start in range(0, len(waiting), AT_ONCE):
+        if time.monotonic() > until:
             return
-        item_run(item=item, action=action, parameters=work.parameters, actor=actor, now=timezone.now())
+        items = waiting[start : start + AT_ONCE]
+        found = action.ahead(items) if action.ahead else {}
+        for item in items:
+            if time.monotonic() > until or _is_cancelled(work):
+                return
+            item.ahead = found.get(item.pk)
+            item_run(item=item, action=action, parameters=work.parameters, actor=actor, now=timezone.now())
 
 
 def item_run(*, item: BulkItem, action: Action, parameters: Mapping[str, Any], actor: Actor, now: datetime) -> None:

@@ -10,7 +10,7 @@ from audit.actors import Actor
 from certs.certificates.issuer import issuing_root
 from certs.zone.services import zone_current
 from nodes.addresses.services import REMEDY, addresses_recorded, is_remote, netlocs
-from nodes.dial.services import ask
+from nodes.dial.services import Answer, ask
 from nodes.errors import NodeUnreachable
 from nodes.inventory.services import checked
 from nodes.models import Node
@@ -43,16 +43,27 @@ class Preflight:
         return self.target == _target(node) and abs(now - self.at) < FRESH_FOR
 
 
-def preflight(*, actor: Actor, now: datetime, **fields: Any) -> Preflight:
+Asked = Answer | NodeUnreachable
+
+
+def agent_asked(node: Node) -> Asked:
+    """The answer of the node's agent, or why there is none. Uses the network only."""
+    try:
+        return ask(node, "GET", "/status/servicestate", total_s=4)
+    except NodeUnreachable as exc:
+        return exc
+
+
+def preflight(*, actor: Actor, now: datetime, asked: Asked | None = None, **fields: Any) -> Preflight:
     """Check a node that is not created yet, network included, within about 6 s. Raises: PermissionRefused, InputInvalid."""
     actor.require("nodes.add_node")
-    return preflight_of(checked(**fields), now=now)
+    return preflight_of(checked(**fields), now=now, asked=asked)
 
 
-def preflight_of(node: Node, *, now: datetime) -> Preflight:
-    """Run all checks of `node`. They connect to it once."""
+def preflight_of(node: Node, *, now: datetime, asked: Asked | None = None) -> Preflight:
+    """Run all checks of `node`. They connect to it once, unless its agent was `asked` just before."""
     before = [*_name(node), *_lifetime(now), *_central_address(node), *_resolves(node)]
-    found, status = _agent(node, now)
+    found, status = _agent(node, now, asked or agent_asked(node))
     return Preflight(_target(node), now, [*before, *found], status)
 
 
@@ -113,16 +124,15 @@ def _resolves(node: Node) -> Iterator[Finding]:
         )
 
 
-def _agent(node: Node, now: datetime) -> tuple[list[Finding], AgentStatus | None]:
-    try:
-        answer = ask(node, "GET", "/status/servicestate", total_s=4)
-        status = agent_status.parse(answer.body)
-    except NodeUnreachable as exc:
-        first, _, remedy = str(exc).partition(". ")
+def _agent(node: Node, now: datetime, answer: Asked) -> tuple[list[Finding], AgentStatus | None]:
+    if isinstance(answer, NodeUnreachable):
+        first, _, remedy = str(answer).partition(". ")
         # A node that was registered before opens its port automatically, so a closed port does not block.
         severity = "warning" if node.registered_at else "blocker"
         text = f"Port {node.distribution_port} does not answer: {first[0].lower()}{first[1:]}."
         return [Finding("port-closed", severity, text, remedy, "address")], None
+    try:
+        status = agent_status.parse(answer.body)
     except ValueError:
         text = f"{node.dialled}:{node.distribution_port} answers, but not like an agent."
         remedy = "Another program listens on this port. Stop it, or enter the agent's port."

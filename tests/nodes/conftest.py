@@ -55,7 +55,7 @@ def calls(site_directory: Path, client: Client, monkeypatch: pytest.MonkeyPatch)
     def found(findings: list[Finding]) -> Calls:
         calls: Calls = []
 
-        def agent(_: Node, now: datetime) -> tuple[list[Finding], AgentStatus | None]:
+        def agent(_: Node, now: datetime, __: object) -> tuple[list[Finding], AgentStatus | None]:
             calls.append(now)
             return findings, None
 

@@ -1,6 +1,7 @@
 """From a table to registered nodes, by page and API: nothing is made before the decision, and a worker that ends in between makes nothing twice."""
 
 import json
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils import timezone
 from audit.actors import Actor
 from bulk.models import BulkWork
 from nodes.bulk_registration.bulk import REGISTER
+from nodes.errors import NodeUnreachable
 from nodes.models import Node, NodeTag, Registration
 from pki.core.findings import Finding
 from tests.bulk.test_worker import work_through
@@ -87,6 +89,20 @@ def test_nodes_are_registered_after_the_checks_and_a_decision(client: Client, ca
     )
     assert work.items.filter(sealed_secret__isnull=False).count() == 3
     assert client.get(f"/bulk/{work.pk}/", secure=True).content.decode().count("making keys") == 3
+
+
+def test_the_agents_of_several_rows_are_asked_at_once(client: Client, calls: Sets, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls([])
+    all_ask, asked = threading.Barrier(3, timeout=20), []
+
+    def ask(node: Node, *_: object, **__: object) -> None:
+        all_ask.wait()  # it is broken if one is asked after the other
+        asked.append(node.dialled)
+        raise NodeUnreachable("No answer.")
+
+    monkeypatch.setattr("nodes.registration.preflight.ask", ask)
+    work_through(work_of(give(client, TABLE)))
+    assert sorted(asked) == ["127.0.0.7", "127.0.0.8", "127.0.0.9"]
 
 
 def test_what_a_check_blocks_is_left_out(client: Client, calls: Sets) -> None:
