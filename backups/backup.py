@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ from audit.actors import Actor
 from audit.record import record
 from backups.archive import CENTRAL_KEY, DATA, NODE, ROOTS, SECRET_KEY, Archive, BackupError, Origin, passphrase_checked, seal
 from backups.audit_log import log_held, log_members
-from backups.dump import contains, one_moment, rows_dump
+from backups.dump import contains, one_moment, rows_dump, rows_of
 from certs.central_key.services import central_keys_proved
 from certs.certificates.issuer import root_key
 from certs.models import Certificate, DatabaseKey, TrustZone
@@ -32,7 +33,16 @@ VERIFIED, LONGEST_TRIAL_S = "verified backup", 3600
 BACKUP_PATIENCE = timedelta(days=7)  # an older backup becomes a need
 
 
-def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> str:
+@dataclass(frozen=True)
+class Made:
+    """What a backup contains: its secrets in words, and the number of nodes and certificates."""
+
+    contains: str
+    nodes: int
+    certificates: int
+
+
+def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> Made:
     """Write the backup to `file`, which must not exist yet. Returns what it contains. Raises: BackupError, TrustZoneError, PKIError, OSError."""
     passphrase_checked(passphrase)
     if file.exists():
@@ -53,10 +63,12 @@ def backup_make(*, file: Path, passphrase: str, actor: Actor, now: datetime) -> 
     try:
         replace(file, seal(archive, passphrase))
     except OSError as exc:
-        raise BackupError(f"{file} could not be written: {exc.strerror}. Nothing was kept. Choose another folder.") from exc
-    held = contains(archive)
-    record(actor=actor, action="backup.made", target=zone, detail={"file": file.name, "contains": held}, now=now)
-    return held
+        raise BackupError(
+            f"{file} could not be written: {exc.strerror}. Nothing was kept. Free space there, or choose another folder."
+        ) from exc
+    made = Made(contains(archive), *(rows_of(archive, label) for label in ("nodes.node", "certs.certificate")))
+    record(actor=actor, action="backup.made", target=zone, detail={"file": file.name, "contains": made.contains}, now=now)
+    return made
 
 
 def _zone_with_its_keys() -> TrustZone:

@@ -22,8 +22,16 @@ from backups.archive import DATA, Archive, BackupError, private_keys
 from sealing.fields import encrypted_fields
 from sealing.root_passphrase import root_sealed_columns
 
-# Left out: rows that `migrate` makes, rows without use elsewhere, and keys made ahead. The site uses those after the backup, and each key is used once.
-LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "usersessions.usersession", "certs.pooledkey"}
+# Left out: rows that `migrate` makes, rows without use elsewhere (the files of other backups are not in a backup), and keys made ahead. The site uses
+# those after the backup, and each key is used once.
+LEFT_OUT = {
+    "contenttypes.contenttype",
+    "auth.permission",
+    "sessions.session",
+    "usersessions.usersession",
+    "certs.pooledkey",
+    "backups.backup",
+}
 # `migrate` makes these rows too. Those of the dump replace them.
 REPLACED = ("people.rolegrant", "auth.group")
 SEALED = {"private_key": "private key", "archive": "export archive"}  # part of a column's name, and its word
@@ -45,12 +53,21 @@ def dumped_models() -> list[type[models.Model]]:
 
 @contextmanager
 def one_moment() -> Iterator[None]:
-    """A transaction in which all reads see one state of the database. SQLite: the transaction is IMMEDIATE."""
-    with transaction.atomic(durable=True):
-        if connection.vendor == "postgresql":
+    """A transaction in which all reads see one state of the database. It reads only, so that the site can write meanwhile."""
+    if connection.vendor == "postgresql":
+        with transaction.atomic(durable=True):
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        yield
+            yield
+        return
+    connection.ensure_connection()
+    sqlite: Any = connection
+    before, sqlite.transaction_mode = sqlite.transaction_mode, "DEFERRED"
+    try:
+        with transaction.atomic(durable=True):
+            yield
+    finally:
+        sqlite.transaction_mode = before
 
 
 def rows_dump() -> bytes:
@@ -101,6 +118,12 @@ def in_use() -> list[str]:
     tables = set(connection.introspection.table_names())
     models_of_a_site = [model for model in dumped_models() if model._meta.label_lower not in REPLACED]
     return [model._meta.label for model in models_of_a_site if model._meta.db_table in tables and model._base_manager.exists()]
+
+
+def rows_of(archive: Archive, label: str) -> int:
+    """The number of rows of this model in the backup."""
+    begin = f'{{"model": "{label}"'.encode()
+    return sum(line.startswith(begin) for line in io.BytesIO(archive.members[DATA]))
 
 
 def sealed_values(dump: bytes) -> str:

@@ -10,8 +10,6 @@ class QmcConfig(AppConfig):
 
     def ready(self) -> None:
         # These register checks, handlers of jobs and periodic work, and need the models loaded.
-        from backups import attention as backups_attention  # noqa: F401, PLC0415
-        from backups import events as backups_events  # noqa: F401, PLC0415
         from people.roles.groups import roles_write  # noqa: PLC0415
         from qmc import checks  # noqa: F401, PLC0415
         from qmc.addresses import events as addresses_events  # noqa: F401, PLC0415

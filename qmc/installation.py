@@ -279,6 +279,19 @@ class Installation:
             empty_counts=True,
         ),
     ]
+    backup_dir: Annotated[
+        Path,
+        Row("QMC_BACKUP_DIR", Path, "The folder on the central node for backups that the console makes.", default=f"{DATA_DIR}/backups"),
+    ]
+    backup_passphrase_file: Annotated[
+        Path,
+        Row(
+            "QMC_BACKUP_PASSPHRASE_FILE",
+            Path,
+            "The file on the central node with the passphrase of scheduled backups.",
+            default=f"{DATA_DIR}/secrets/backup-passphrase",
+        ),
+    ]
     group: Annotated[
         str,
         Row(

@@ -57,6 +57,7 @@ CENTRAL_KEY_FILE = INSTALLATION.central_key_file
 SHARED_SECRET_FILES = [SECRET_KEY_FILE, CENTRAL_KEY_FILE]
 # None in web processes and beat: they never have the passphrase of the root key.
 ROOT_PASSPHRASE_FILE = INSTALLATION.root_passphrase_file
+BACKUP_DIR, BACKUP_PASSPHRASE_FILE = INSTALLATION.backup_dir, INSTALLATION.backup_passphrase_file
 # Addresses of the central node. Each overrides the site's data (docs/develop/architecture.md).
 QMC_NODE_API_ADDRESSES = INSTALLATION.node_api_addresses
 QMC_BASE_URL = INSTALLATION.base_url
@@ -95,6 +96,7 @@ INSTALLED_APPS = [
     "bulk",
     "certs",
     "nodes",
+    "backups",
     "alerts",
     "qmc",
 ]

@@ -9,6 +9,7 @@ from alerts.deliveries import api as alert_deliveries
 from alerts.routes import api as alert_routes
 from alerts.watchdog.api import AlertRules
 from alerts.watchdog.pages import rules as alert_rules
+from backups import api as backups
 from bulk import api as bulk
 from certs.certificates import api as certificates
 from certs.exports import api as exports
@@ -111,6 +112,10 @@ API = [
     path("people/<uuid:pk>/sign-out/", people.PersonSignOut.as_view()),
     path("tokens/", tokens.Tokens.as_view()),
     path("tokens/<uuid:pk>/", tokens.TokenDetail.as_view()),
+    path("backups/", backups.Backups.as_view()),
+    path("backups/<uuid:pk>/", backups.BackupDetail.as_view()),
+    path("backups/<uuid:pk>/download/", backups.BackupDownload.as_view()),
+    path("settings/backups/", backups.BackupScheduleSetting.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
     path("jobs/<uuid:pk>/", jobs.JobDetail.as_view()),
     path("jobs/<uuid:pk>/cancel/", jobs.JobCancel.as_view()),
@@ -145,6 +150,7 @@ urlpatterns = [
     path("clock/", overview.clock, name="clock"),
     path("settings/", every_setting, name="settings"),
     path("settings/addresses/", views_addresses.addresses, name="addresses"),
+    path("", include("backups.urls")),
     path("", include("qmc.jobs.urls")),
     path("", include("qmc.syslog.urls")),
     path("", include("qmc.help.urls")),

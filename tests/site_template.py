@@ -36,6 +36,8 @@ def settings_of(folder: Path) -> dict[str, Path]:
         "ROOT_PASSPHRASE_FILE": secrets / "root-passphrase",
         "SECRET_KEY_FILE": secrets / "secret-key",
         "CENTRAL_KEY_FILE": secrets / "central-key",
+        "BACKUP_DIR": folder / "backups",
+        "BACKUP_PASSPHRASE_FILE": secrets / "backup-passphrase",
     }
     return {"QMC_DATA_DIR": folder, "NODE_STORE": folder / "node", "SECRETS_DIR": secrets, **files}
 

@@ -18,6 +18,7 @@ class Group(StrEnum):
     SIGN_IN = "Sign-in"
     ALERTS = "Alerts"
     RETENTION = "Retention"
+    BACKUPS = "Backups"
 
 
 class Origin(StrEnum):

@@ -13,6 +13,8 @@ from alerts.routes.services import route_create
 from alerts.rules.models import rules_current
 from audit.actors import SYSTEM
 from audit.models import Event, SyslogReceiver
+from backups.models import Backup
+from backups.states import BackupState
 from bench.pages.addresses import Sample, Samples
 from bulk.actions import action_of_list
 from bulk.models import BulkWork
@@ -54,6 +56,16 @@ def samples_make(*, now: datetime) -> None:
         )
         route_create(actor=SYSTEM, now=now, channel=channel)
         Delivery.objects.create(channel=channel, state="sent", title="Test message", created_at=now, changed_at=now, attempts=1)
+    facts = {
+        "size": 12_345_678,
+        "nodes": 10_000,
+        "certificates": 40_000,
+        "verified_at": now,
+        "made_at": now,
+        "created_at": now,
+        "state_since": now,
+    }
+    Backup.objects.get_or_create(name="site.age", defaults={"state": BackupState.MADE, "under_way": None, "host": "central"} | facts)
     if not SyslogReceiver.objects.exists():
         receiver_create(actor=SYSTEM, name="archive", host="logs.example", enabled=False, now=now)
     if not BrowserCertificate.objects.filter(state=BrowserCertificateState.AWAITING_ANSWER).exists():
@@ -123,6 +135,7 @@ def samples() -> Samples:
         "settings/syslog/": receivers,
         "syslog-receivers/": receivers,
         "bulk/": _samples("", BulkWork.objects.all()),
+        "backups/": _samples("made", Backup.objects.filter(state=BackupState.MADE)),
         "jobs/": [*_samples("done", Job.objects.filter(outcome="done")), *_samples("not finished", Job.objects.unfinished())],
         "tokens/": _samples("", ApiToken.objects.all()),
         "audit/": _samples("", Event.objects.order_by("-sequence")),

@@ -15,6 +15,8 @@ from audit.actors import SYSTEM
 from audit.checkpoints.look import log_extended
 from audit.checkpoints.services import checkpoint_is_due
 from audit.syslog.services import deliveries_start
+from backups.schedule import backups_forget, schedule_run
+from backups.worker import backups_end_late
 from bench.pages.measure import Worked, worked
 from bulk.services import secrets_wipe, works_delete_old
 from certs.certificates.services import certificates_sweep
@@ -65,6 +67,7 @@ PARTS: dict[str, tuple[Work, ...]] = {
     "jobs-old": (jobs_delete_old,),
     "bulk-secrets": (secrets_wipe,),
     "bulk-old": (works_delete_old,),
+    "backups": (backups_end_late, schedule_run, backups_forget),
     "audit check": (checkpoint_is_due, what_a_checkpoint_verifies),
     "audit look": (),
     "audit syslog": (deliveries_start,),

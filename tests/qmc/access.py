@@ -11,6 +11,8 @@ from alerts.models import Route
 from audit.actors import SYSTEM
 from audit.models import SyslogReceiver
 from audit.record import record
+from backups.models import Backup
+from backups.states import BackupState
 from certs.models import Certificate, Rotation
 from jobs.services import job_create
 from nodes.browser_certificates.services import browser_certificate_request
@@ -33,6 +35,10 @@ CONTENT: dict[str, dict[str, Any]] = {
     "POST /api/v1/alert-routes/": {"channel": CHANNEL},
     "POST /api/v1/audit/segments/": {"before": "2020-01-01T00:00:00Z"},
     "POST /api/v1/audit/segments/<uuid:pk>/remove/": {"reason": "it is old"},
+    "POST /api/v1/backups/": {"passphrase": "correct horse battery"},
+    "PUT /api/v1/settings/backups/": {"every": "day"},
+    "POST /backups/new/": {"passphrase": "correct horse battery", "again": "correct horse battery"},
+    "POST /backups/schedule/": {"every": "day", "weekday": "0", "hour": "2", "keep": "7"},
     "POST /api/v1/browser-certificates/": {"host_names": ["rim9.example"]},
     "POST /api/v1/browser-certificates/<uuid:pk>/answer/": {"certificate": "none"},
     "POST /api/v1/bulk/": {"action": "nodes.renew", "filter": {"search": "rim1"}, "preview": True},
@@ -95,6 +101,16 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
     token = ApiToken.objects.get(name="dashboard")
     renewal = Renewal.objects.create(node=node, generation=2, actor="ann", created_at=now)
     job = job_create(task=RENEWAL, subject=renewal.pk, title="Renewal", actor="ann", now=now)
+    backup = Backup.objects.create(
+        actor="ann",
+        name="site.age",
+        folder="/nowhere",
+        host="central.example",
+        state=BackupState.MADE,
+        under_way=None,
+        created_at=now,
+        state_since=now,
+    )
     of: Objects = {
         "/nodes/": (str(node.pk),),
         "/nodes/register-many/": (str(factories.bulk_work(at=now, action="nodes.check", state="finished", finished_at=now).pk),),
@@ -106,6 +122,7 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
         "/exports/asked/": (str(export.batch),),
         "/browser-certificates/": (str(requested.pk),),
         "/jobs/": (str(job.pk),),
+        "/backups/": (str(backup.pk),),
         "/connections/": (str(factories.connection(at=now).pk),),
         "/cluster/deployments/": (str(deployment.pk),),
         "/deployments/": (str(deployment.pk),),

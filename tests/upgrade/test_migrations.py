@@ -23,6 +23,7 @@ LANDED = {
     "audit/migrations/0007_segments.py": "a6abd8344462988bbd1794f37d87f5e693e51dc979f841f321e3a739536f69e7",
     "audit/migrations/0008_syslog_receivers.py": "a5615cefe2efd62dd94a17d8d75bdcadbed8240e9d5cd7c6efee5a46249ff54f",
     "bulk/migrations/0001_initial.py": "cd3bbb6130dd3f674939cbb0270c58c1333df10b7b696d76db348995447730ef",
+    "backups/migrations/0001_initial.py": "9b906ea0cba32db2290d96ab8f6e950c2f18c3ceee0a61f99aad05fd4ad0655f",
     "certs/migrations/0001_initial.py": "7f85a77043ee35757b48dab94f2dc6799d6038220f8826f8c84301bff3c275e3",
     "certs/migrations/0002_central_key.py": "a8a46e334c4808998180cde25d6d6ad61439c845593d200ac14deae8bbf44fee",
     "certs/migrations/0003_where_the_center_is.py": "8192070463d7ea6e599f790aabc2bb64c0bcd3e3ab68b0cae7d1e2ec708dbcb7",

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 MEDIA_TYPE = "application/problem+json"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "COFFEE")
 LISTS = {
-    "/api/v1/alert-channels/", "/api/v1/alert-channels/{id}/deliveries/", "/api/v1/alert-routes/", "/api/v1/alerts/", "/api/v1/attention/", "/api/v1/audit/segments/", "/api/v1/browser-certificates/", "/api/v1/bulk/{id}/items/", "/api/v1/certificates/", "/api/v1/cluster/", "/api/v1/connections/", "/api/v1/deployments/",
+    "/api/v1/alert-channels/", "/api/v1/alert-channels/{id}/deliveries/", "/api/v1/alert-routes/", "/api/v1/alerts/", "/api/v1/attention/", "/api/v1/audit/segments/", "/api/v1/backups/", "/api/v1/browser-certificates/", "/api/v1/bulk/{id}/items/", "/api/v1/certificates/", "/api/v1/cluster/", "/api/v1/connections/", "/api/v1/deployments/",
     "/api/v1/expiry/", "/api/v1/exports/", "/api/v1/jobs/", "/api/v1/nodes/", "/api/v1/nodes/{id}/events/", "/api/v1/people/", "/api/v1/rotations/", "/api/v1/syslog-receivers/", "/api/v1/tokens/",
 }  # fmt: skip
 

@@ -30,8 +30,8 @@ class Command(SiteCommand):
         file, now = options["file"].absolute(), timezone.now()
         try:
             secret = passphrase(options["passphrase_file"], twice=True)
-            contains = backup_make(file=file, passphrase=secret, actor=SYSTEM, now=now)
-            self.stdout.write(f"{file} is written; it contains {contains}")
+            made = backup_make(file=file, passphrase=secret, actor=SYSTEM, now=now)
+            self.stdout.write(f"{file} is written; it contains {made.contains}")
             if options["verify"]:
                 self.stdout.write(backup_verify(file=file, passphrase=secret, actor=SYSTEM, now=now), ending="")
                 self.stdout.write("verified: a trial restore read every key, certificate and encrypted value")
