@@ -202,6 +202,13 @@ def term(name: str) -> Term:
 
 
 @register.filter
+def explained(label: str) -> str:
+    """The word of the glossary that a label is, without what it has in parentheses; "" if it is none."""
+    word = label.partition(" (")[0].lower()
+    return word if word in terms() else ""
+
+
+@register.filter
 def document_url(place: str) -> str:
     """The address of a document in the help, and of one of its headings: `exports#renew-an-export`."""
     name, sharp, anchor = place.partition("#")
