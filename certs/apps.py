@@ -26,6 +26,7 @@ class CertsConfig(AppConfig):
         from certs.exports import settings as exports_settings  # noqa: F401, PLC0415
         from certs.exports import worker as export_work  # noqa: F401, PLC0415
         from certs.founding import events as founding_events  # noqa: F401, PLC0415
+        from certs.keys import events as keys_events  # noqa: F401, PLC0415
         from certs.keys import settings as keys_settings  # noqa: F401, PLC0415
         from certs.lifetime import attention as lifetime_attention  # noqa: F401, PLC0415
         from certs.lifetime import events as lifetime_events  # noqa: F401, PLC0415

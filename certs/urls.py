@@ -3,6 +3,7 @@
 from django.urls import path
 
 from certs.certificates import pages
+from certs.keys.pages import key_types
 from certs.lifetime.pages import lifetime
 from certs.revocation.pages import certificate_crl
 
@@ -13,4 +14,5 @@ urlpatterns = [
     path("certificates/<uuid:pk>/pem/", pages.certificate_pem, name="pem"),
     path("certificates/<uuid:pk>/crl/", certificate_crl, name="crl"),
     path("settings/lifetime/", lifetime, name="lifetime"),
+    path("settings/key-types/", key_types, name="key-types"),
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent import files
 from attention.needs import Severity
+from certs.keys.policy import RSA
 from pki.core.roles import Kind
 from qmc.installation import NODE_API, SettingInvalid, database_of, installation_read
 
@@ -263,6 +264,7 @@ SPECTACULAR_SETTINGS = {
         "PersonStateEnum": "people.accounts.lists.STATES",
         "TokenStateEnum": "people.tokens.lists.STATES",
         "SeverityEnum": [severity.value for severity in Severity],
+        "RsaKeyTypeEnum": [key_type.value for key_type in RSA],
     },
 }
 LOGGING = {

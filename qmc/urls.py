@@ -13,6 +13,7 @@ from backups import api as backups
 from bulk import api as bulk
 from certs.certificates import api as certificates
 from certs.exports import api as exports
+from certs.keys.api import KeyTypesSetting
 from certs.lifetime.api import LifetimeSetting
 from certs.revocation.api import CertificateCrl, CertificateRevoke
 from nodes.browser_certificates import api as browser_certificates
@@ -83,6 +84,7 @@ API = [
     path("settings/", SiteSettings.as_view()),
     path("settings/alerts/", AlertRules.as_view()),
     path("settings/lifetime/", LifetimeSetting.as_view()),
+    path("settings/key-types/", KeyTypesSetting.as_view()),
     path("settings/addresses/", AddressesSetting.as_view()),
     path("settings/identity-provider/", IdentityProviderSetting.as_view()),
     path("alerts/", alerts.Alerts.as_view()),

@@ -18,8 +18,8 @@ from certs.certificates.issuer import Issuer, issuer_of, issuing_root, roots_in_
 from certs.certificates.services import Draft, Intent, certificate_transition, certificate_withdraw, certificates_for
 from certs.errors import StaleCertificate, StaleExport
 from certs.exports.services import TASK, export_transition
-from certs.keys.policy import key_type
 from certs.keys.pool import key_take
+from certs.keys.services import key_type
 from certs.models import Certificate, DatabaseKey, Export
 from certs.states import CertificateStatus, ExportStatus
 from certs.zone.services import zone_current

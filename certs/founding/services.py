@@ -14,7 +14,7 @@ from audit.record import record
 from certs.central_key.services import central_key_found
 from certs.certificates.issuer import issuer_of
 from certs.certificates.services import Draft, Intent, certificate_for, certificate_transition
-from certs.keys.policy import key_type
+from certs.keys.services import key_type
 from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.revocation.lists import list_issue
 from certs.roots.services import IN_FORCE, root_make

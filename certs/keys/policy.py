@@ -1,8 +1,6 @@
-"""The types of private keys, for each kind of certificate."""
+"""The possible types of private keys, for each kind of certificate."""
 
-from django.conf import settings
-
-from pki.core.keys import DEFAULT_KEY_TYPES, KeyType
+from pki.core.keys import KeyType
 from pki.core.roles import Kind
 
 RSA = (KeyType.RSA_2048, KeyType.RSA_3072, KeyType.RSA_4096)
@@ -24,8 +22,3 @@ def key_types(text: str) -> dict[Kind, KeyType]:
             raise ValueError(f"A {kind} certificate cannot have a key of type {key_type!r}. Types: {', '.join(SELECTABLE[kind])}.")
         found[Kind(kind)] = KeyType(key_type)
     return found
-
-
-def key_type(kind: Kind) -> KeyType:
-    """The type for `kind`: from QMC_KEY_TYPES, or the default."""
-    return settings.QMC_KEY_TYPES.get(kind, DEFAULT_KEY_TYPES[kind])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from certs.keys.policy import key_type
+from certs.keys.services import key_type
 from certs.models import PooledKey
 from pki.core import keys
 from pki.core.errors import SealError

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from certs.keys.policy import SELECTABLE, key_type
+from certs.keys.policy import SELECTABLE
+from certs.keys.services import key_type
 from pki.core.keys import DEFAULT_KEY_TYPES
 from pki.core.roles import Kind
 from web.site_settings import Group, Setting, settings_register
@@ -14,5 +15,5 @@ def settings() -> Iterator[Setting]:
         yield Setting(
             f"key-type-{kind}", Group.CERTIFICATES, f"Key type of {kind} certificates",
             f"The type of the private key of new {kind} certificates. Possible: {', '.join(SELECTABLE[kind])}.",
-            str(key_type(kind)), str(DEFAULT_KEY_TYPES[kind]), environment="QMC_KEY_TYPES",
+            str(key_type(kind)), str(DEFAULT_KEY_TYPES[kind]), view="certs:key-types", actions=("key_types.set",), environment="QMC_KEY_TYPES",
         )  # fmt: skip

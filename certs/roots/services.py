@@ -10,7 +10,7 @@ from audit.actors import SYSTEM, Actor
 from audit.record import record
 from certs.certificates.issuer import issuer_of, site_certificates
 from certs.certificates.services import Draft, Intent, certificate_for, certificate_transition, certificate_withdraw
-from certs.keys.policy import key_type
+from certs.keys.services import key_type
 from certs.models import Certificate, TrustZone
 from certs.states import CertificateStatus
 from certs.zone.services import zone_current

@@ -37,6 +37,7 @@ class TrustZone(models.Model):
         default=AppDistribution.NONE,
     )
 
+    key_types = models.JSONField(default=dict, help_text="kind of certificate → type of its new keys, where it is not the default")
     # The addresses of the central node (docs/develop/architecture.md). nodes.addresses.services writes them, and the environment overrides each.
     node_api_addresses = models.JSONField(default=list, help_text="list of ADDRESS:PORT; empty: the address of the central node")
     addresses_chosen = models.BooleanField(default=False, help_text="whether a person chose the addresses; `up` does not change them then")

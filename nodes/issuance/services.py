@@ -14,8 +14,8 @@ from audit.actors import SYSTEM, Actor
 from certs.certificates.issuer import issuer_of, issuing_root, roots_in_force
 from certs.certificates.services import Draft, Intent, certificate_transition, certificate_withdraw, certificates_for
 from certs.errors import StaleCertificate
-from certs.keys.policy import key_type
 from certs.keys.pool import key_take
+from certs.keys.services import key_type
 from certs.models import Certificate, DatabaseKey, TrustZone
 from certs.roots.services import cluster_in_force
 from certs.states import LIVE, CertificateStatus, DatabaseKeyStatus

@@ -180,6 +180,7 @@ PAGES = {
     "columns": "/account/lists/nodes/columns/",
     "view new": "/account/lists/nodes/views/new/?query=state%3Dfailed",
     "lifetime": "/settings/lifetime/",
+    "key types": "/settings/key-types/",
     "addresses": "/settings/addresses/",
     "provider": "/settings/provider/",
     "lifetime preview": "/settings/lifetime/?months=99",

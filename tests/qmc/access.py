@@ -52,6 +52,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "POST /alerts/rules/": {"silent_minutes": "20"},
     "POST /settings/addresses/": {"node_api_addresses": "10.0.0.5:4242"},
     "POST /settings/lifetime/": {"months": "24"},
+    "POST /settings/key-types/": {"root": "EC P-384", "service": "RSA-4096", "client": "EC P-384", "cluster": "RSA-3072"},
     "POST /people/<uuid:pk>/": {"roles": "Viewer"},
     "POST /api/v1/connections/": CONNECTION,
     "PUT /api/v1/connections/<uuid:pk>/": CONNECTION,
@@ -75,6 +76,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "POST /settings/syslog/new/": {"name": "archive", "host": "logs.site.example", "port": "6514", "begins": "first"},
     "POST /settings/syslog/<uuid:pk>/": {"name": "archive", "host": "logs.site.example", "port": "6514"},
     "PUT /api/v1/settings/lifetime/": {"months": 24},
+    "PUT /api/v1/settings/key-types/": {"service": "RSA-4096"},
     "POST /api/v1/tokens/": {"name": "nightly"},
     "PATCH /api/v1/tokens/<uuid:pk>/": {"expires_at": "2020-01-01T00:00:00Z"},
 }
