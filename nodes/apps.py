@@ -32,6 +32,7 @@ class NodesConfig(AppConfig):
         from nodes.inventory import names as inventory_names  # noqa: F401, PLC0415
         from nodes.inventory import search as inventory_search  # noqa: F401, PLC0415
         from nodes.inventory import section as inventory_section  # noqa: F401, PLC0415
+        from nodes.inventory import settings as inventory_settings  # noqa: F401, PLC0415
         from nodes.nudges import tasks as nudges_tasks  # noqa: F401, PLC0415
         from nodes.observation import attention as observation_attention  # noqa: F401, PLC0415
         from nodes.observation import events as observation_events  # noqa: F401, PLC0415

@@ -9,8 +9,11 @@ INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 class Loader(cotton_loader.Loader):  # type: ignore[misc]
-    """Compiles components. Leaves out the indentation of pages, which would be a third of the bytes of a list."""
+    """Compiles components. Leaves out the indentation of pages, which would be a third of the bytes of a list, and the end of the last line.
+
+    So a word that a component draws can be followed by a comma.
+    """
 
     def get_contents(self, origin: Origin) -> str:
         contents = str(super().get_contents(origin))
-        return INDENTATION.sub("", contents) if origin.name.endswith(".html") else contents
+        return INDENTATION.sub("", contents).rstrip("\n") if origin.name.endswith(".html") else contents

@@ -9,7 +9,7 @@ from web.forms import ServiceForm, select
 
 LABELS = {
     Kind.ROOT: ("Root certificate", "The next root has it. A new root is made at half the lifetime of the current one, or when you rotate it."),
-    Kind.SERVICE: ("Service certificates", "Nodes get it with their next renewal, and exports when you renew them. An RSA-4096 key takes about four times as long to make."),
+    Kind.SERVICE: ("Service certificates", "Nodes get it with their next renewal, and exports when you renew them. An RSA-4096 key takes three times as long to make as an RSA-3072 key."),
     Kind.CLIENT: ("Client certificates", "Nodes get it with their next renewal, and exports when you renew them."),
     Kind.CLUSTER: ("Cluster certificate", "The next cluster certificate has it. Deployments then need its public key."),
 }  # fmt: skip

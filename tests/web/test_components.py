@@ -72,6 +72,13 @@ def test_errors_of_fields_alone_are_mentioned_only_under_a_title() -> None:
     assert "Correct the marked fields below." in rendered('<c-errors :form="form" title="Not saved" />', form=form)
 
 
+def test_a_word_that_explains_itself_can_be_followed_by_a_comma() -> None:
+    page = rendered('A <c-term name="trust zone" />, and <c-term name="proof"><em>proved</em></c-term>.')
+    assert "Glossary</a></span>, and" in page
+    assert page.endswith("Glossary</a></span>.")
+    assert 'aria-describedby="term-proof" ><em>proved</em></button>' in page
+
+
 def test_commands_in_a_text_are_code_and_everything_is_escaped() -> None:
     text = "Run `qmc <b>` & wait. One ` is no command."
     assert rendered("{% load console %}{{ text|commands }}", text=text) == "Run <code>qmc &lt;b&gt;</code> &amp; wait. One ` is no command."
