@@ -101,7 +101,7 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
     person = person_create(actor=SYSTEM, username="eve", now=now)[0]
     factories.token(owner, "dashboard", at=now)
     token = ApiToken.objects.get(name="dashboard")
-    renewal = Renewal.objects.create(node=node, generation=2, actor="ann", created_at=now)
+    renewal = Renewal.objects.create(node=factories.node("rim7", at=now), generation=2, actor="ann", created_at=now)
     job = job_create(task=RENEWAL, subject=renewal.pk, title="Renewal", actor="ann", now=now)
     backup = Backup.objects.create(
         actor="ann",
