@@ -20,6 +20,7 @@ class QmcConfig(AppConfig):
         from qmc.audit_log import problems as audit_log_problems  # noqa: F401, PLC0415
         from qmc.audit_log import settings as audit_log_settings  # noqa: F401, PLC0415
         from qmc.celery import beat_schedule_set  # noqa: PLC0415
+        from qmc.help import search as help_search  # noqa: F401, PLC0415
         from qmc.jobs import events as jobs_events  # noqa: F401, PLC0415
         from qmc.jobs import problems as jobs_problems  # noqa: F401, PLC0415
         from qmc.overview import attention as overview_attention  # noqa: F401, PLC0415

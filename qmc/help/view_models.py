@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from qmc.help.documents import INDEX, Document, DocumentMissing, document, names, source
-from qmc.help.search import Found, search
+from qmc.help.full_text import Found, search
 from web.schema import api_schema
 from web.words import counted
 

@@ -101,6 +101,7 @@ PLACES = (
     Place("people:token-revoke", "Revoke"),
     Place("settings", "Settings", "options preferences configuration all"),
     Place("certs:lifetime", "Lifetime", "settings validity months years certificates how long"),
+    Place("certs:key-types", "Key types", "settings rsa ec elliptic curve private key algorithm size"),
     Place("addresses", "Addresses", "settings host names ports url where nodes call central node move"),
     Place("provider:settings", "Sign-in with a provider", "settings sso oidc openid keycloak entra azure adfs login"),
     Place("syslog:list", "Syslog", "settings siem splunk log server audit forward"),
@@ -113,6 +114,7 @@ PLACES = (
     Place("people:factors", "Second factors", "mfa 2fa totp authenticator passkey recovery codes"),
     Place("help:index", "Help", "documents manual documentation how to glossary terms"),
     Place("help:document", "Document"),
+    Place("help:operations", "API of this site", "rest operations endpoints curl token openapi swagger schema automate"),
     Place("search", "Search", "find anything"),
     Place("shortcuts", "Keyboard shortcuts", "keys help"),
 )

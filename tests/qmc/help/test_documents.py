@@ -8,7 +8,7 @@ import pytest
 from django.urls import resolve
 
 from qmc.help.documents import GLOSSARY, INDEX, Document, DocumentMissing, document, files, names, source
-from qmc.help.search import search, sections
+from qmc.help.full_text import search, sections
 from tests.test_documents import FENCE, ROOT, anchors
 from web.glossary import terms
 
