@@ -1,6 +1,7 @@
-"""Holders of certificates that are not nodes. Their rooms register functions that find them."""
+"""Holders of certificates. Their rooms register functions that find them."""
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from certs.models import Certificate
@@ -15,16 +16,22 @@ class Holder:
     url: str
 
 
-Finder = Callable[[Certificate], Holder | None]
+Finder = Callable[[Collection[uuid.UUID]], Mapping[uuid.UUID, Holder]]
 _finders: list[Finder] = []
 
 
 def holder_register(finder: Finder) -> Finder:
-    """Register a finder: it returns the holder of a certificate, or None if the certificate is not of its kind."""
+    """Register a finder: it returns those holders of its kind that have one of these ids. One query."""
     _finders.append(finder)
     return finder
 
 
+def holders_of(certificates: Collection[Certificate]) -> dict[uuid.UUID, Holder]:
+    """The holders that have a page, by their id. One query for each kind of holder."""
+    ids = {certificate.holder_id for certificate in certificates if certificate.holder_id}
+    return {pk: holder for finder in _finders for pk, holder in finder(ids).items()} if ids else {}
+
+
 def holder_of(certificate: Certificate) -> Holder | None:
-    """The holder, if it has a page. For nodes, the row of the certificate has the name."""
-    return next((found for finder in _finders if (found := finder(certificate))), None)
+    """The holder, if it has a page."""
+    return next(iter(holders_of([certificate]).values()), None)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from certs.certificates.filters import CertificateFilter
+from certs.certificates.holders import holders_of
 from certs.models import Certificate
 from web.lists.declared import Column, List, Quick
 from web.lists.registry import ListPlace, list_register
@@ -33,7 +34,8 @@ class CertificateList(List):
     columns = (
         Column("subject", "Certificate", "certs/certificates/cell_subject.html"),
         Column("kind", "Kind"),
-        Column("holder", "Holder", sort="holder"),
+        Column("holder", "Holder", "certs/certificates/cell_holder.html", sort="holder"),
+        Column("issuer", "Issuer", "certs/certificates/cell_issuer.html"),
         Column("not_after", "Lifetime left", "certs/certificates/cell_life.html", sort="not_after"),
         Column("status", "Status", "certs/certificates/cell_status.html"),
     )
@@ -42,6 +44,14 @@ class CertificateList(List):
     )  # fmt: skip
     sort = "not_after"
     csv = ("id", *PLAIN, "expiry_status", "issuer", "revoked_at", "revocation_code")
+
+    def shown(self, rows: list[Any], now: datetime) -> list[Any]:
+        """With their holders and issuers, and the pages of these."""
+        holders = holders_of(rows)
+        issuers = {root.pk: root for root in Certificate.objects.filter(pk__in={row.issuer_id for row in rows}).only("subject")}
+        for row in rows:
+            row.holder_page, row.issuer_page = holders.get(row.holder_id), issuers.get(row.issuer_id)
+        return rows
 
     def row_name(self, row: Certificate) -> str:
         return f"{row.title}, serial {row.serial[:12]}…"

@@ -1,7 +1,7 @@
 """The status of exports: the certificates of each, and what you must do for it. Their renewal is never automatic."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -143,6 +143,6 @@ def export_of(certificate: Certificate) -> Export | None:
 
 
 @holder_register
-def _holder(certificate: Certificate) -> Holder | None:
-    export = export_of(certificate)
-    return Holder("export", export.machine, reverse("exports:detail", args=[export.pk])) if export else None
+def _holders(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Holder]:
+    machines = Export.objects.filter(pk__in=ids).values_list("pk", "machine")
+    return {pk: Holder("export", machine, reverse("exports:detail", args=[pk])) for pk, machine in machines}

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 
 from django.urls import reverse
 
+from certs.certificates.holders import Holder, holder_register
 from certs.models import HolderKind
 from certs.names.holders import HolderWords, name_holder_register
 from certs.names.services import Conflict, Names
@@ -33,6 +34,12 @@ def name_errors(conflicts: Sequence[Conflict]) -> dict[str, list[str]]:
 @name_holder_register(HolderKind.NODE)
 def _words(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, HolderWords]:
     return {node.pk: _of(node) for node in Node.objects.filter(pk__in=ids).only("name", "is_central")}
+
+
+@holder_register
+def _holders(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Holder]:
+    names = Node.objects.filter(pk__in=ids).order_by().values_list("pk", "name")
+    return {pk: Holder("node", name, reverse("nodes:detail", args=[pk])) for pk, name in names}
 
 
 def _of(node: Node) -> HolderWords:

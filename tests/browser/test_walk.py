@@ -160,7 +160,7 @@ def password_is_typed_on_the_node(eyes: Eyes, address: str, shown: str) -> None:
 def certificate_is_read_and_downloaded(eyes: Eyes) -> None:
     page = eyes.page
     page.get_by_role("link", name="Service", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("CN=rim2.example")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Service certificate of rim2.example")
     expect(page.locator(".fields")).to_contain_text("digital signature, key encipherment")
     with page.expect_download() as downloaded:
         page.get_by_role("link", name="Download PEM").click()
@@ -203,7 +203,7 @@ def old_certificate_is_revoked(page: Page) -> None:
     page.get_by_label("Status").select_option("superseded")
     page.get_by_label("Kind").select_option("service")
     expect(page.get_by_role("status")).to_have_text("1 certificate")
-    page.get_by_role("link", name="CN=rim2.example").click()
+    page.get_by_role("link", name="Service certificate of rim2.example").click()
     page.get_by_role("link", name="Revoke…").click()
     replaced = page.get_by_role("row").filter(has_text="Made for this node, not reported as installed")
     for _ in range(60):  # the page says what the node reported last; the next report comes within a minute
@@ -275,7 +275,7 @@ def test_a_node_is_registered_by_keyboard_only_on_a_narrow_screen(eyes: Eyes) ->
         expect(there.get_by_role("heading", level=1)).to_have_text("Certificates installed")
     state(page, "registered")
     hands.press("Service")
-    expect(page.get_by_role("heading", level=1)).to_have_text("CN=rim3.example")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Service certificate of rim3.example")
     hands.press("Menu")
     hands.press("Sign out")
     expect(page).to_have_title("Sign in · Trust zone console")
