@@ -10,6 +10,7 @@ from attention.needs import CODES
 from nodes.inventory.agents import with_older_agent
 from nodes.inventory.conditions import CONDITIONS
 from nodes.inventory.health import NodeHealth, with_health
+from nodes.inventory.silence import nodes_in
 from nodes.inventory.tags import stored
 from nodes.models import Node, NodeTag
 from nodes.states import NodeState
@@ -69,8 +70,9 @@ class NodeFilter(ListFilter):
 
     def with_need(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
         now = timezone.now()
-        asked = CONDITIONS.values() if value == ANY else [CONDITIONS[value]]
-        return rows.filter(Q(*(condition(now) for condition in asked), _connector=Q.OR))
+        if value != ANY:
+            return rows.filter(CONDITIONS[value](now))
+        return rows.filter(nodes_in(*(Node.objects.filter(condition(now)).values("pk") for condition in CONDITIONS.values())))
 
     def filter_queryset(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
         found: QuerySet[Any] = super().filter_queryset(rows)
