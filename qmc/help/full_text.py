@@ -70,8 +70,7 @@ def _plain(text: str) -> str:
 
 def search(text: str) -> list[Found]:
     """The sections that match best, the best first. A word matches the words that begin with it, and a rare word counts more than a common one."""
-    words = [*dict.fromkeys(word[:LONGEST_WORD] for word in _WORD.findall(text.lower()))][:MOST_WORDS]
-    patterns = [re.compile(rf"(?<!\w){re.escape(word)}", re.IGNORECASE) for word in words]
+    patterns = _patterns(text)
     scores: dict[Section, list[float]] = {}
     for pattern in patterns:
         matching = {section: score for section in sections() if (score := _score(section, pattern))}
@@ -79,6 +78,17 @@ def search(text: str) -> list[Found]:
             scores.setdefault(section, []).append(score * (COMMON + log(len(sections()) / len(matching))))
     best = sorted(scores, key=lambda section: -sum(scores[section]) * len(scores[section]))[:MOST]
     return [Found(section, _excerpt(section.text, patterns)) for section in best]
+
+
+def headed(text: str) -> list[Section]:
+    """The sections whose title and heading have every word, in the order of the documents."""
+    patterns = _patterns(text)
+    return [each for each in sections() if patterns and all(pattern.search(f"{each.title} {each.heading}") for pattern in patterns)]
+
+
+def _patterns(text: str) -> list[re.Pattern[str]]:
+    words = [*dict.fromkeys(word[:LONGEST_WORD] for word in _WORD.findall(text.lower()))][:MOST_WORDS]
+    return [re.compile(rf"(?<!\w){re.escape(word)}", re.IGNORECASE) for word in words]
 
 
 def _score(section: Section, pattern: re.Pattern[str]) -> int:

@@ -71,6 +71,7 @@ def labels(text: str, actor: Actor) -> dict[str, list[str]]:
         ("rotate ca", "Pages and actions", "New root…"),
         ("who did", "Pages and actions", "Audit log"),
         ("sso", "Pages and actions", "Sign-in with a provider"),
+        ("central lost", "Help", "The central node is lost"),
     ],
 )  # fmt: skip
 def test_it_is_found(text: str, kind: str, label: str, node: Node, ann: Actor) -> None:
