@@ -44,6 +44,8 @@ def _field(field: Field, *, is_stored: bool) -> forms.Field:
 class ChannelForm(ServiceForm):
     """`stored` are the secrets that the channel has. They are never filled in; those that are optional can be removed."""
 
+    changes_object = True
+
     name = forms.CharField(
         label="Name", widget=text_input("Mail to operations"), max_length=100,
         help_text="What you call this channel. The name must be unique.",

@@ -73,7 +73,7 @@ def create(request: PageRequest) -> HttpResponse:
 
     if request.method == "POST" and (made := _save(form, save)):
         return _saved(request, form, made, {})
-    return render(request, "alerts/channels/new.html", {"page": NewChannelPage(kind), "form": form}, status=400 if form.errors else 200)
+    return render(request, "alerts/channels/new.html", {"page": NewChannelPage(kind), "form": form}, status=form.status)
 
 
 @page("alerts.view_channel")
@@ -89,7 +89,7 @@ def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
         return _saved(request, form, changed, before)
     shown = channel_page(channel, saved="saved" in request.GET and request.method == "GET", now=now)
     context = {"page": shown, "form": form, "now": now}
-    return render(request, "alerts/channels/channel.html", context, status=400 if form and form.errors else 200)
+    return render(request, "alerts/channels/channel.html", context, status=form.status if form else 200)
 
 
 @page("alerts.delete_channel")

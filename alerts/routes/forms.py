@@ -31,6 +31,8 @@ class MinuteField(forms.TimeField):
 
 
 class RouteForm(ServiceForm):
+    changes_object = True
+
     channel = forms.ModelChoiceField(
         Channel.objects.all(), label="Channel", empty_label="choose a channel", widget=select(),
         help_text="Where these alerts are sent to.",

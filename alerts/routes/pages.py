@@ -38,7 +38,7 @@ def _save(form: RouteForm, save: Callable[..., Route]) -> Route | None:
 
 def _form(request: PageRequest, form: RouteForm, route: Route | None = None) -> HttpResponse:
     saved = "saved" in request.GET and request.method == "GET"
-    return render(request, "alerts/routes/form.html", {"page": RoutePage(route, saved), "form": form}, status=400 if form.errors else 200)
+    return render(request, "alerts/routes/form.html", {"page": RoutePage(route, saved), "form": form}, status=form.status)
 
 
 @page("alerts.add_route")

@@ -32,6 +32,8 @@ class ThresholdsField(forms.CharField):
 
 
 class RulesForm(ServiceForm):
+    changes_object = True
+
     watchdog_url = forms.CharField(
         label="Watchdog URL", required=False, strip=True, max_length=500,
         widget=secret_input("off"),

@@ -44,4 +44,4 @@ def rules(request: PageRequest) -> HttpResponse:
     if request.method == "POST" and _saved(request, form):
         return redirect(reverse("alert_rules") + "?saved")
     shown = RulesPage(watchdog_status(now=now), saved="saved" in request.GET and request.method == "GET")
-    return render(request, "alerts/watchdog/rules.html", {"page": shown, "form": form, "now": now}, status=400 if form.errors else 200)
+    return render(request, "alerts/watchdog/rules.html", {"page": shown, "form": form, "now": now}, status=form.status)

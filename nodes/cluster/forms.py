@@ -12,6 +12,8 @@ from web.forms import ServiceForm, lines_input, secret_input, select, text_input
 
 
 class DeploymentForm(ServiceForm):
+    changes_object = True
+
     name = forms.CharField(
         label="Name", strip=False, widget=text_input("Europe"),
         help_text="What you call this deployment. The name must be unique.",
@@ -30,6 +32,8 @@ class DeploymentForm(ServiceForm):
 
 
 class SiteForm(ServiceForm):
+    changes_object = True
+
     installation = forms.ChoiceField(
         label="Kind of installation", choices=[("new", "new installation"), ("upgrade", "upgrade of an earlier release")], widget=select(),
         help_text="Whether this site was first installed with its current release.",

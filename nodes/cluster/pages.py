@@ -58,7 +58,7 @@ def create(request: PageRequest) -> HttpResponse:
     form = DeploymentForm(request.POST or None)
     if request.method == "POST" and (made := _save(form, lambda **fields: deployment_create(actor=request.actor, **fields))):
         return redirect(reverse("cluster:deployment", args=[made.pk]) + "?saved")
-    return render(request, "nodes/cluster/deployment.html", {"page": DeploymentPage(), "form": form}, status=400 if form.errors else 200)
+    return render(request, "nodes/cluster/deployment.html", {"page": DeploymentPage(), "form": form}, status=form.status)
 
 
 @page("certs.change_deployment")
@@ -70,7 +70,7 @@ def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
         return redirect(reverse("cluster:deployment", args=[pk]) + "?saved")
     shown = DeploymentPage(deployment, saved="saved" in request.GET and request.method == "GET")
     context = {"page": shown, "form": form, "now": timezone.now()}
-    return render(request, "nodes/cluster/deployment.html", context, status=400 if form.errors else 200)
+    return render(request, "nodes/cluster/deployment.html", context, status=form.status)
 
 
 @page("certs.delete_deployment")
@@ -117,7 +117,7 @@ def site(request: PageRequest) -> HttpResponse:
             form.refuse(exc)
     shown = SitePage(site_answer(zone), node_counts().once_registered, saved="saved" in request.GET and request.method == "GET")
     context = {"page": shown, "form": form}
-    return render(request, "nodes/cluster/site.html", context, status=400 if form.errors else 200)
+    return render(request, "nodes/cluster/site.html", context, status=form.status)
 
 
 def _manual(request: PageRequest, delivery: Delivery | None = None) -> HttpResponseBase:

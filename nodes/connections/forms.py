@@ -11,6 +11,8 @@ from web.forms import ServiceForm, checkbox, lines_input, secret_input, select, 
 class ConnectionForm(ServiceForm):
     """`password_description` describes the stored password; "" if there is none to clear."""
 
+    changes_object = True
+
     name = forms.CharField(
         label="Name", strip=False, widget=text_input("Sales"),
         help_text="The name that services and people use for this connection. It must be unique.",

@@ -40,7 +40,7 @@ def _save(form: ConnectionForm, save: Callable[..., Connection]) -> Connection |
 def _form(request: PageRequest, form: ConnectionForm, connection: Connection | None = None) -> HttpResponse:
     saved = "saved" in request.GET and request.method == "GET"
     context = {"page": ConnectionPage(connection, saved, bool(form["password"].data)), "form": form, "now": timezone.now()}
-    return render(request, "nodes/connections/form.html", context, status=400 if form.errors else 200)
+    return render(request, "nodes/connections/form.html", context, status=form.status)
 
 
 @page("nodes.add_connection")

@@ -74,6 +74,8 @@ class NodeForm(ServiceForm):
 class NodeChangeForm(NodeForm):
     """The fields of a node that can be changed: not its host name, and not the address and ports of the central node."""
 
+    changes_object = True
+
     def __init__(self, data: Any = None, *, node: Node) -> None:
         texts = {"subject_alternative_names": "\n".join(node.subject_alternative_names), "tags": ", ".join(node.tags)}
         initial = {name: getattr(node, name) for name in CHANGEABLE} | texts

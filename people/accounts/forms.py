@@ -33,6 +33,8 @@ class NewPersonForm(ServiceForm):
 class RolesForm(ServiceForm):
     """The roles that a RootAdmin gives. Those of the provider follow its groups."""
 
+    changes_object = True
+
     roles = _roles()
 
     def __init__(self, data: Any, *, person: Person) -> None:

@@ -75,7 +75,7 @@ def create(request: PageRequest) -> HttpResponse:
             form.refuse(exc)
         else:
             return _link_shown(request, person, link) if link else redirect("people:person", person.pk)
-    return render(request, "people/accounts/new.html", {"form": form}, status=400 if form.errors else 200)
+    return render(request, "people/accounts/new.html", {"form": form}, status=form.status)
 
 
 @page(VIEW)
@@ -95,7 +95,7 @@ def _shown(request: PageRequest, person: Person, form: RolesForm) -> HttpRespons
     message = DONE.get(request.GET.get("done", ""), "") if request.method == "GET" else ""
     shown = PersonPage(person, state_of(person), roles_of(person.user), list(tokens_of(person)), message)
     context = {"page": shown, "form": form, "now": timezone.now()}
-    return render(request, "people/accounts/person.html", context, status=400 if form.errors else 200)
+    return render(request, "people/accounts/person.html", context, status=form.status)
 
 
 @page(CHANGE)

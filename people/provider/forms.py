@@ -15,6 +15,8 @@ GROUPS_OF = "groups_of_"
 class ProviderForm(ServiceForm):
     """The settings of the provider. Each role has a field with the groups that give it, one in each line."""
 
+    changes_object = True
+
     name = forms.CharField(
         label="Display name", max_length=60, widget=text_input("Company account"), help_text="The sign-in page shows “Sign in with” and this name.",
         error_messages={"required": "Enter the name that people know the provider by."},

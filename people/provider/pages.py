@@ -77,7 +77,7 @@ def settings(request: PageRequest) -> HttpResponse:
         return redirect(reverse("provider:settings") + "?saved")
     uri = request.build_absolute_uri(reverse("provider:callback"))
     shown = ProviderPage(row, uri, "saved" in request.GET and request.method == "GET")
-    return render(request, "people/provider/settings.html", {"page": shown, "form": form}, status=400 if form.errors else 200)
+    return render(request, "people/provider/settings.html", {"page": shown, "form": form}, status=form.status)
 
 
 def _saved(request: PageRequest, form: ProviderForm) -> bool:
@@ -194,7 +194,7 @@ def person(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and _linked(request, found, form):
         return back
     shown = LinkPage(found, provider_current(), links_of(found.user))
-    return render(request, "people/provider/person.html", {"page": shown, "form": form}, status=400 if form.errors else 200)
+    return render(request, "people/provider/person.html", {"page": shown, "form": form}, status=form.status)
 
 
 def _linked(request: PageRequest, found: Person, form: LinkForm) -> bool:

@@ -7,6 +7,8 @@ from web.forms import ServiceForm, lines_input, text_input
 
 
 class AddressesForm(ServiceForm):
+    changes_object = True
+
     node_api_addresses = forms.CharField(
         label="Addresses that nodes call", widget=lines_input(2, "10.4.2.1:4242"), max_length=3000,
         help_text="ADDRESS:PORT, one in each line: an IPv4 address, an IPv6 address in brackets, or a name. Nodes try each of them.",

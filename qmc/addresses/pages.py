@@ -55,4 +55,4 @@ def addresses(request: PageRequest) -> HttpResponse:
         except InputInvalid as exc:
             form.refuse(exc)
     shown = AddressesPage(contacts(new), to_confirm, saved, overridden())
-    return render(request, "qmc/addresses/addresses.html", {"page": shown, "form": form})
+    return render(request, "qmc/addresses/addresses.html", {"page": shown, "form": form}, status=409 if form.conflicts else 200)

@@ -13,6 +13,8 @@ BEGINS = {"first": "all events, the first one first", "next": "the next event"}
 
 
 class ReceiverForm(ServiceForm):
+    changes_object = True
+
     name = forms.CharField(
         label="Name", widget=text_input("Log archive"), max_length=LONGEST_NAME, help_text="What you call this receiver. The name must be unique.",
         error_messages={"required": "Enter a name for the receiver."},

@@ -53,7 +53,7 @@ def create(request: PageRequest) -> HttpResponse:
 
     if request.method == "POST" and (saved := _saved(form, save)):
         return saved
-    return render(request, "qmc/syslog/new.html", {"form": form}, status=400 if form.errors else 200)
+    return render(request, "qmc/syslog/new.html", {"form": form}, status=form.status)
 
 
 @page("audit.view_syslogreceiver")
@@ -67,7 +67,7 @@ def edit(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and (saved := _saved(form, save)):
         return saved
     shown = _page(receiver, saved="saved" in request.GET and request.method == "GET")
-    return render(request, "qmc/syslog/receiver.html", {"page": shown, "form": form}, status=400 if form.errors else 200)
+    return render(request, "qmc/syslog/receiver.html", {"page": shown, "form": form}, status=form.status)
 
 
 @require_POST

@@ -56,7 +56,7 @@ def test_a_page_changes_by_itself_and_keeps_focus_selection_and_open_parts(timed
     assert page.locator(".events tbody tr").first.locator("details[open]").count() == 0  # the open row has moved down
 
 
-def test_typed_text_stays_while_the_rest_of_the_page_changes(timed: Eyes, furnished: Furnished) -> None:
+def test_typed_text_stays_while_the_rest_changes_and_the_second_person_sees_both_values(timed: Eyes, furnished: Furnished) -> None:
     path = f"/alert-channels/{furnished.alerts['alert_mail']}/"
     page = timed.go(f"/alerts/channels/{furnished.alerts['alert_mail']}/")
     page.locator("#id_name").fill("half a new na")
@@ -64,8 +64,13 @@ def test_typed_text_stays_while_the_rest_of_the_page_changes(timed: Eyes, furnis
         page.clock.run_for(16_000)
         expect(page.locator("h1")).to_contain_text("Renamed by another person")
         expect(page).to_have_title("Renamed by another person · Trust zone console")
-    expect(page.locator("#id_name")).to_have_value("half a new na")
-    expect(page.locator("#id_name")).to_be_focused()
+        expect(page.locator("#id_name")).to_have_value("half a new na")
+        expect(page.locator("#id_name")).to_be_focused()
+        page.keyboard.press("Enter")
+        both = page.get_by_role("row", name="Name")
+        expect(both).to_contain_text("Renamed by another person")
+        expect(both).to_contain_text("half a new na")
+        expect(page.locator("#id_name")).to_have_value("half a new na")
 
 
 def test_a_hidden_page_asks_nothing_and_a_page_without_a_person_asks_less(timed: Eyes, furnished: Furnished) -> None:

@@ -117,12 +117,12 @@ def test_a_test_message_is_queued_and_its_page_follows_it(client: Client) -> Non
     assert (status, delivery.is_test, delivery.state) == (200, True, DeliveryState.WAITING)
     assert Job.objects.filter(subject=made.pk).exists()
     assert "A worker sends it in a moment." in page
-    assert 'hx-trigger="every 2s"' in page
+    assert 'data-live="2"' in page
     Delivery.objects.update(state=DeliveryState.FAILED, error="hooks.site.example answered HTTP 500. Check the receiver and its log.")
     page = asked(client, f"/alerts/deliveries/{delivery.pk}/")
     assert "Check the receiver and its log." in page
     assert "send another test message" in page
-    assert "hx-trigger" not in page
+    assert 'data-live="2"' not in page
 
 
 def test_a_failing_channel_says_why_and_when_it_is_tried_again(client: Client) -> None:
