@@ -235,7 +235,7 @@ def renew_and_remove(page: Page) -> None:
     expect(page.get_by_role("main")).to_contain_text("rim2.example")
     page.get_by_role("button", name="Remove rim2").click()
     state(page, "decommissioned")
-    page.get_by_role("link", name="Nodes").click()
+    page.get_by_role("list", name="Site").get_by_role("link", name="Nodes").click()
     expect(page).to_have_title("Nodes · Trust zone console")
     page.get_by_label("Search").fill("rim2")
     page.get_by_role("button", name="Filter").click()
