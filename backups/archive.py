@@ -5,6 +5,7 @@ import io
 import json
 import re
 import tarfile
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,6 +18,8 @@ FORM = 1
 MANIFEST, DATA, SECRET_KEY, CENTRAL_KEY = "manifest.json", "data.jsonl", "secret-key", "central-key"
 ROOTS, NODE, AUDIT = "roots/", "node/", "audit/"
 SHORTEST_PASSPHRASE, LONGEST_PASSPHRASE = 12, 200
+# age measures how fast this machine is now, and refuses a file that was made when it was much faster. A busy machine is measured again.
+TOO_MUCH_WORK, ATTEMPTS, PAUSE_S = "Excessive work", 30, 1.0
 PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"  # no part begins with a dot, so no path leaves the folder
 MEMBER = re.compile(
     rf"{re.escape(MANIFEST)}|{re.escape(DATA)}|{SECRET_KEY}|{CENTRAL_KEY}|{ROOTS}[0-9a-f-]{{36}}\.pem|{NODE}{PART}(/{PART})*|{AUDIT}{PART}"
@@ -67,14 +70,22 @@ def seal(archive: Archive, passphrase: str) -> bytes:
 
 def unseal(sealed: bytes, passphrase: str) -> Archive:
     """Decrypt the file and check everything. age authenticates every byte. Raises: BackupError."""
-    try:
-        packed = pyrage.passphrase.decrypt(sealed, passphrase)
-    except pyrage.DecryptError as exc:
-        raise BackupError(
-            "The backup does not open: the passphrase is wrong, or the file was changed or truncated. Nothing was changed. Check the "
-            "passphrase, then try another copy of the file."
-        ) from exc
-    return unpack(packed)
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return unpack(pyrage.passphrase.decrypt(sealed, passphrase))
+        except pyrage.DecryptError as exc:
+            if not str(exc).startswith(TOO_MUCH_WORK):
+                raise BackupError(
+                    "The backup does not open: the passphrase is wrong, or the file was changed or truncated. Nothing was changed. Check the "
+                    "passphrase, then try another copy of the file."
+                ) from exc
+            if not left:
+                raise BackupError(
+                    "The backup does not open now, because this machine is too busy: it would take too long to derive the key from the passphrase. "
+                    "Nothing was changed. Try again when fewer programs run, or on a faster machine."
+                ) from exc
+        time.sleep(PAUSE_S)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def pack(archive: Archive) -> bytes:

@@ -22,6 +22,7 @@ from audit.checkpoints.key import public_key_known
 from audit.checkpoints.services import CheckpointRefused, audit_gap_accept, checkpoint_sign
 from audit.models import Event, Finding, Head
 from audit.record import record
+from backups import archive as archives
 from backups import audit_log
 from backups import restore as restoring
 from backups.archive import DATA, SECRET_KEY, Archive, BackupError, Origin, pack, private_keys, seal, unpack, unseal
@@ -45,7 +46,7 @@ from sealing.central_key_file import central_keys
 from sealing.fields import Readers, encrypted_fields
 from sealing.local_keys import key_ring
 from sealing.walk import sealed_counts
-from tests import factories
+from tests import age, factories
 from tests.age import sealed_at_once
 from tests.site_template import prepared, settings_of
 from tests.whole_log import verify
@@ -92,6 +93,17 @@ def test_one_flipped_bit_is_refused_and_nothing_is_changed(sealed: bytes, empty_
 def test_a_wrong_passphrase_opens_nothing(sealed: bytes) -> None:
     with pytest.raises(BackupError, match="passphrase is wrong"):
         unseal(sealed, WORD + "!")
+
+
+def test_a_machine_that_is_too_busy_says_so_and_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(age, "WORK", 24)
+    much = sealed_at_once(archive(), WORD)
+    pauses: list[float] = []
+    monkeypatch.setattr(archives.time, "sleep", pauses.append)
+    monkeypatch.setattr(archives, "ATTEMPTS", 2)
+    with pytest.raises(BackupError, match=r"too busy.*Try again"):
+        unseal(much, WORD)
+    assert len(pauses) == 1
 
 
 def tar_of(**changes: Any) -> bytes:
