@@ -135,6 +135,11 @@ def job_cancelled(*, job: Job, now: datetime, error: str) -> bool:
     return bool(Job.objects.unfinished().filter(pk=job.pk).update(**cancelled))
 
 
+def lease_extend(*, job: Job, now: datetime) -> bool:
+    """Extend the lease of a claimed job. False if another worker has the job by now, or if it has finished."""
+    return bool(_held(job).update(lease_until=now + JOB_LEASE))
+
+
 @contextlib.contextmanager
 def job_held(*, job: Job) -> Iterator[None]:
     """Keep the claim of a job during work that takes longer than its lease. If the process is terminated, the lease expires."""
@@ -144,7 +149,7 @@ def job_held(*, job: Job) -> Iterator[None]:
         try:
             while not done.wait(JOB_LEASE.total_seconds() / 3):
                 with contextlib.suppress(DatabaseError):  # it is tried again in time
-                    _held(job).update(lease_until=timezone.now() + JOB_LEASE)
+                    lease_extend(job=job, now=timezone.now())
         finally:
             connection.close()  # that of this thread
 

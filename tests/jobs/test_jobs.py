@@ -22,6 +22,7 @@ from jobs.services import (
     jobs_delete_old,
     jobs_follow_clock,
     jobs_nudge_due,
+    lease_extend,
     lease_free,
     lease_take,
     periodic,
@@ -95,6 +96,17 @@ def test_a_job_that_is_not_kept_is_deleted_when_it_finishes(monkeypatch: pytest.
     job_nudge(task="task", subject=again.subject, now=NOW + timedelta(seconds=1))
     job_finish(job=held, outcome=Job.Outcome.DONE, now=NOW)
     assert Job.objects.get().lease_until is None  # something happened meanwhile
+
+
+def test_a_lease_is_extended_only_by_the_worker_that_holds_it() -> None:
+    make()
+    first = claimed()
+    assert lease_extend(job=first, now=NOW + timedelta(seconds=20))
+    assert job_claim(now=NOW + timedelta(seconds=49)) is None
+    second = claimed(NOW + timedelta(seconds=51))
+    assert (lease_extend(job=first, now=LATER), lease_extend(job=second, now=LATER)) == (False, True)
+    job_finish(job=second, outcome=Job.Outcome.DONE, now=LATER)
+    assert not lease_extend(job=second, now=LATER)
 
 
 def test_a_worker_whose_lease_expired_finishes_no_job() -> None:
