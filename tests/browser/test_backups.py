@@ -18,7 +18,7 @@ def test_a_backup_is_made_downloaded_and_removed(eyes: Eyes, site: Site, tmp_pat
     page.keyboard.press("Tab")
     page.keyboard.type(WORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="What to do now")).to_be_visible(timeout=90_000)  # the page follows its state
+    expect(page.get_by_role("heading", name="What to do now")).to_be_visible(timeout=240_000)  # the page follows its state
     assert looked_at(eyes, "backup made") == []
     own = page.url
     page.get_by_role("link", name="Download…").focus()

@@ -24,7 +24,7 @@ def test_a_backup_survives_its_worker_and_is_restored(site: Site, tmp_path: Path
     site.wait(lambda: now()["state"] in ("writing", "verifying"))
     for pid in site.pids("celery", "worker"):
         os.kill(pid, signal.SIGKILL)
-    site.wait(lambda: now()["state"] in ("made", "failed"), 180)
+    site.wait(lambda: now()["state"] in ("made", "failed"), 300)
     made = now()
     assert (made["state"], made["verified_at"] is not None) == ("made", True), made["reason"]
     file = Path(made["folder"]) / made["name"]
