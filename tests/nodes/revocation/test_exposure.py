@@ -164,7 +164,7 @@ def test_recreating_the_root_says_that_it_replaces_little(
     page = console.get(reverse("recreate_root"), secure=True).content.decode()
     for text in [*NAMES, "manage.py rotate_central_key", "manage.py rotate_root_passphrase", "Recreating the root replaces it."]:
         assert text in page
-    assert ("Make a new root" in page, "that machine act" in page) == (False, False)
+    assert ("Make a new root, which" in page, "that machine act" in page) == (False, False)
     monkeypatch.setattr("qmc.recreation.services.backup_verify", lambda **_: "")
     root_recreate(trust_zone="central.example", folder=site_directory / "backups", actor=SYSTEM, now=now())
     page = console.get(reverse("recreation"), secure=True).content.decode()

@@ -174,7 +174,9 @@ def certificates() -> dict[str, Certificate]:
 
 
 def shown(client: Client, query: str) -> set[str]:
-    return set(re.findall(r">CN=([^<]+)</a>", text_of(client, f"/certificates/?{query}")))
+    """The names in the subjects of the rows: the title, or below it."""
+    page = text_of(client, f"/certificates/?{query}")
+    return {name.strip() for name in re.findall(r'(?:strong" href="/certificates/[^"]+">|quiet">\s*)CN=([^<·]+)', page)}
 
 
 def test_certificates_in_force_are_the_default_of_the_page_and_not_of_the_api(client: Client, certificates: dict[str, Certificate]) -> None:
