@@ -34,6 +34,7 @@ from qmc import error_pages
 from qmc.addresses import pages as views_addresses
 from qmc.addresses.api import AddressesSetting
 from qmc.audit_log.api import Audit, AuditExport, AuditStatus, SegmentRemove, Segments
+from qmc.dashboard import pages as dashboard
 from qmc.expiry import pages as expiry
 from qmc.expiry.api import Expiry
 from qmc.expiry.calendar import calendar_file
@@ -142,6 +143,10 @@ handler404, handler500 = "qmc.error_pages.not_found", "qmc.error_pages.failed"
 urlpatterns = [
     *(path("api/v1/" + str(pattern.pattern), pattern.callback, name=pattern.name) for pattern in API),
     path("", overview.overview, name="overview"),
+    path("overview/next-expiry/", dashboard.following, name="dashboard_next"),
+    path("overview/nodes/", dashboard.nodes, name="dashboard_nodes"),
+    path("overview/certificates/", dashboard.certificates, name="dashboard_certificates"),
+    path("overview/keys/", dashboard.keys, name="dashboard_keys"),
     path("recreate-root/", views_recreate.recreate, name="recreate_root"),
     path("recreate-root/progress/", views_recreate.progress, name="recreation"),
     path("search/", search.find, name="search"),

@@ -90,6 +90,7 @@ class Certificate(models.Model):
             models.Index(fields=["not_after"], condition=Q(status="issued"), name="certificate_board"),
             models.Index(fields=["kind", "status"], name="certificate_kind"),
             models.Index(fields=["holder_id", "kind", "status", "not_after"], name="certificates_of_holder"),
+            models.Index(fields=["created_at", "status"], name="certificate_made"),
             # Few certificates have one: it is deleted when the holder has the certificate.
             models.Index(fields=["id"], condition=Q(sealed_private_key__isnull=False), name="certificate_sealed"),
             ListIndex(

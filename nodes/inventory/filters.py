@@ -9,7 +9,7 @@ from django.utils import timezone
 from attention.needs import CODES
 from nodes.inventory.agents import with_older_agent
 from nodes.inventory.conditions import CONDITIONS
-from nodes.inventory.health import NodeHealth, with_health
+from nodes.inventory.health import NodeHealth, of_health
 from nodes.inventory.silence import nodes_in
 from nodes.inventory.tags import stored
 from nodes.models import Node, NodeTag
@@ -63,7 +63,7 @@ class NodeFilter(ListFilter):
         fields: list[str] = []
 
     def with_health(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
-        return with_health(rows, now=timezone.now()).filter(health=value)
+        return rows.filter(of_health(NodeHealth(value), now=timezone.now()))
 
     def with_agent(self, rows: "QuerySet[Any]", name: str, value: str) -> "QuerySet[Any]":
         return rows.filter(with_older_agent())

@@ -31,7 +31,10 @@ class Renewal(models.Model):
 
     class Meta:
         ordering = ["-generation"]
-        indexes = [models.Index(fields=["status", "node"], name="renewal_by_status")]
+        indexes = [
+            models.Index(fields=["status", "node"], name="renewal_by_status"),
+            models.Index(fields=["status", "created_at"], name="renewal_by_age"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["node"], condition=~Q(status__in=["proved", "failed"]), name="one_renewal_at_a_time"),
         ]

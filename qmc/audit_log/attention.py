@@ -70,7 +70,7 @@ def needs(look: Look) -> Iterator[Need]:
         yield Need(
             "audit-log-changed", Severity.CRITICAL, "audit log", "The audit log was changed", text, REMEDY, url, "Open the audit log", since
         )
-    if text := unsigned_cause(now=look.now):
+    if text := unsigned_cause(now=look.now, is_changed=look.has("audit-log-changed")):
         last = periodic_work().get(CHECK)
         yield Need(
             "audit-log-unsigned",
@@ -124,12 +124,12 @@ def unverified_cause(work: PeriodicWork, *, now: datetime) -> str:
     return ""
 
 
-def unsigned_cause(*, now: datetime) -> str:
-    """Why the newest events are not signed, in a sentence; "" if they are, or if a finding is the cause."""
+def unsigned_cause(*, now: datetime, is_changed: bool = True) -> str:
+    """Why the newest events are not signed, in a sentence; "" if they are, or if a finding is the cause. `is_changed`: whether there can be findings."""
     last = periodic_work().get(CHECK)
     if last is not None and last.last_error:
         return f"The last checkpoint could not be signed: {last.last_error.partition(': ')[2]}"
     signed = unsigned_after(now=now)
-    if signed is None or Finding.objects.filter(look=Finding.Look.NEW).exists():
+    if signed is None or (is_changed and Finding.objects.filter(look=Finding.Look.NEW).exists()):
         return ""
     return f"The events after {signed} are older than {PATIENCE_TO_SIGN.seconds // 60} minutes, and no worker has signed them."

@@ -11,7 +11,6 @@ from django.db.models import Min, Q, Value
 
 from attention.expiring import Endless, Expiring, ExpiringTable, few_expiring, tables_of
 from audit.actors import Actor
-from pki.core.roles import Kind
 from qmc.expiry.board import Board, BoardRow
 from qmc.expiry.counts import Counts, counted
 from qmc.expiry.totals import Totals, totals
@@ -68,11 +67,6 @@ class Everything:
                 things = table.things([entry.row for entry in own], self.now) if own else []
                 self._built |= {entry.place: self._row(thing) for entry, thing in zip(own, things, strict=True)}
         return [self._built[entry.place] for entry in entries]
-
-    @property
-    def root(self) -> BoardRow | None:
-        """The root that expires first."""
-        return next((entry.row for entry in self.few if entry.row.kind == Kind.ROOT), None)
 
     def _earliest(self, condition: Callable[[ExpiringTable], Q]) -> dict[str, datetime]:
         """The table with the first row to expire that meets its condition, and when that expires. One query."""

@@ -47,8 +47,18 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class KindNumbers:
+    """The number of things of one kind, when they expire, and for how many of them a person must act."""
+
+    label: str
+    count: int
+    days: str
+    by_hand: int
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """The picture. `description` is its text alternative."""
+    """The picture. `description` is its text alternative, and `numbers` are those of its lanes."""
 
     height: int
     axis_y: int
@@ -59,6 +69,7 @@ class Timeline:
     ticks: list[Tick]
     root_ends: list[float]
     description: str
+    numbers: list[KindNumbers]
 
 
 def place(moment: datetime, start: datetime) -> float:
@@ -105,10 +116,13 @@ def _lane(label: str, groups: list[Group], dues: list[Group], top: int, start: d
     return Lane(label, top + 14, line, marks)
 
 
-def _description(label: str, groups: list[Group]) -> str:
-    hands = sum(group.by_hand for group in groups)
-    action = f"; action required for {hands}" if hands else ""
-    return f"{label}: {sum(group.count for group in groups)}, expiring {_days(groups)}{action}."
+def _numbers(label: str, groups: list[Group]) -> KindNumbers:
+    return KindNumbers(label, sum(group.count for group in groups), _days(groups), sum(group.by_hand for group in groups))
+
+
+def _description(kind: KindNumbers) -> str:
+    action = f"; action required for {kind.by_hand}" if kind.by_hand else ""
+    return f"{kind.label}: {kind.count}, expiring {kind.days}{action}."
 
 
 def height_of(kinds: int) -> int:
@@ -127,8 +141,8 @@ def timeline(groups: list[Group], dues: list[Group], start: datetime) -> Timelin
     years = [add_months(start, months) for months in range(0, MONTHS + 1, 12)]
     ticks = [Tick(round(100 * place(year, start), 2), f"{year:%b} ’{year:%y}") for year in years]
     roots = sorted({round(100 * place(group.first, start), 2) for group in by_kind.get("root", [])})
-    description = " ".join(_description(KINDS[kind], found) for kind, found in by_kind.items())
+    numbers = [_numbers(KINDS[kind], found) for kind, found in by_kind.items()]
     return Timeline(
         height=height_of(len(lanes)), axis_y=axis, label_y=axis + 16, first=100 * FIRST, last=100 * LAST, lanes=lanes, ticks=ticks,
-        root_ends=[x for x in roots if 100 * FIRST < x <= 100 * LAST], description=description,
+        root_ends=[x for x in roots if 100 * FIRST < x <= 100 * LAST], description=" ".join(map(_description, numbers)), numbers=numbers,
     )  # fmt: skip

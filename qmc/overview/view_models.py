@@ -8,39 +8,38 @@ from attention.work import periodic_work
 from audit.actors import Actor
 from audit.reasons import may_read_reasons
 from backups.backup import VERIFIED
-from certs.models import Certificate, TrustZone
+from certs.certificates.issuer import roots_in_force
+from certs.models import TrustZone
 from certs.zone.services import zone_founded
 from jobs.health import Health
-from jobs.models import Job
 from nodes.inventory.counts import NodeCounts, node_counts
-from qmc.expiry.board import BoardRow
-from qmc.expiry.everything import Everything, next_that_matters
-from qmc.jobs.services import jobs_visible
+from pki.core import clocks
 from qmc.overview.attention import jump_words, running
 from web.words import counted
 
 
 @dataclass(frozen=True)
-class NextExpiry:
-    """The next thing to expire that matters, and the root that expires first, as on the expiry board."""
+class RootCard:
+    """A root, and in words when it expires or that it has expired."""
 
-    next: BoardRow | None
-    root: BoardRow | None
+    subject: str
+    not_after: datetime
+    left: str
+    expiry_status: str
 
 
 @dataclass(frozen=True)
 class OverviewPage:
-    """`explained` are needs that another need causes. `expiry` is None for people without the permission, and before `init`."""
+    """`explained` are needs that another need causes. `root` is the root that expires first; None for people without the permission, and before `init`."""
 
     zone: TrustZone | None
-    expiry: NextExpiry | None
+    root: RootCard | None
+    reads_certificates: bool
     needs: list[Need]
     explained: list[Need]
     running: list[Health]
     last_backup: datetime | None
-    under_way: list[Job]
     nodes: NodeCounts
-    certificates: int
     may_register: bool
 
     @property
@@ -52,16 +51,16 @@ class OverviewPage:
     @property
     def subtitle(self) -> str:
         zone = [f"Trust zone {self.zone.name}"] if self.zone else []
-        return " · ".join([*zone, counted(self.nodes.total, "node"), counted(self.certificates, "certificate")])
+        return " · ".join([*zone, counted(self.nodes.total, "node")])
 
     @property
     def explained_title(self) -> str:
         return f"{counted(len(self.explained), 'more has', 'more have')} the same cause"
 
     @property
-    def shows_expiry(self) -> bool:
-        """Whether there are cards about expiry dates; one of them says that there is no site yet."""
-        return self.expiry is not None or self.zone is None
+    def shows_root(self) -> bool:
+        """Whether there is a card about the root; it says if there is no site yet."""
+        return self.reads_certificates or self.zone is None
 
 
 @dataclass(frozen=True)
@@ -82,10 +81,12 @@ class ClockPage:
         return "Certificates and passwords may have expired too early. Nodes may refuse new certificates as not yet valid."
 
 
-def _next_expiry(actor: Actor, now: datetime) -> NextExpiry:
-    every = Everything(actor, now, now)
-    following = next_that_matters(every)
-    return NextExpiry(every.built([following])[0] if following else None, every.root)
+def _root(now: datetime) -> RootCard | None:
+    root = min(roots_in_force(), key=lambda root: root.not_after, default=None)
+    if root is None:
+        return None
+    left = f"expired {clocks.relative(root.not_after, now)}" if root.not_after < now else clocks.length(root.not_after - now)
+    return RootCard(root.subject, root.not_after, left, root.expiry_status(now).value)
 
 
 def nameless(needs: list[Need]) -> list[Need]:
@@ -95,19 +96,18 @@ def nameless(needs: list[Need]) -> list[Need]:
 
 
 def overview_page(*, actor: Actor, now: datetime) -> OverviewPage:
-    """All that the overview shows to `actor`. The next expiry is the one of the expiry board."""
-    zone, found = zone_founded(), attention(now)
+    """All that the overview shows to `actor` in its first answer. It loads the parts of the dashboard afterwards."""
+    zone, found, reads = zone_founded(), attention(now), actor.has_perm("certs.view_certificate")
     shown = (lambda needs: needs) if may_read_reasons(actor) else nameless
     backup = periodic_work().get(VERIFIED)
     return OverviewPage(
         zone=zone,
-        expiry=_next_expiry(actor, now) if zone and actor.has_perm("certs.view_certificate") else None,
+        root=_root(now) if zone and reads else None,
+        reads_certificates=reads,
         needs=shown([ranked.need for ranked in found if not ranked.explained_by]),
         explained=shown([ranked.need for ranked in found if ranked.explained_by]),
         running=running(now),
         last_backup=backup.last_success if backup else None,
-        under_way=list(jobs_visible(actor).unfinished().order_by("-created_at")[:5]),
         nodes=node_counts(),
-        certificates=Certificate.objects.issued().count(),
         may_register=actor.has_perm("nodes.add_node"),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from agent.files import make_folder, undone_on_error
@@ -179,10 +179,19 @@ def _rotation_end(actor: Actor, now: datetime) -> None:
         record(actor=actor, action="rotation.ended", target=rotation, detail={"reason": REASON}, now=now)
 
 
+HOLDS = Q(state__in=[NodeState.REGISTERED, *UNDER_WAY]) | Q(state=NodeState.FAILED, registered_at__isnull=False)
+
+
 def nodes_touched() -> NodeQuerySet:
     """Every node, except the central node, that has certificates of the trust zone or is about to get them."""
-    holds = Q(state__in=[NodeState.REGISTERED, *UNDER_WAY]) | Q(state=NodeState.FAILED, registered_at__isnull=False)
-    return Node.objects.filter(holds, is_central=False)
+    return Node.objects.filter(HOLDS, is_central=False)
+
+
+def nodes_counted() -> tuple[int, int]:
+    """The number of these nodes, and of the other nodes besides the central node. One query."""
+    others = Node.objects.present().filter(is_central=False).order_by()
+    found = others.aggregate(touched=Count("pk", filter=HOLDS), all=Count("pk"))
+    return found["touched"], found["all"] - found["touched"]
 
 
 def _nodes_fail(now: datetime) -> list[dict[str, str]]:

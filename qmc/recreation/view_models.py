@@ -23,7 +23,7 @@ from pki.core import clocks
 from pki.core.commands import QMC
 from pki.core.roles import Kind
 from pki.issuing import issue
-from qmc.recreation.services import ASKED, COMPLETED, RECREATED, TASK, nodes_touched
+from qmc.recreation.services import ASKED, COMPLETED, RECREATED, TASK, nodes_counted, nodes_touched
 from web.progress import Step, steps_at
 from web.words import counted, plural
 
@@ -163,7 +163,7 @@ class RecreationPage:
 
 def recreation_plan(*, actor: Actor, now: datetime) -> RecreationPlan:
     """The effects of a recreation, before a person confirms it. Raises: ZoneMissing."""
-    zone, nodes = zone_current(), nodes_touched().count()
+    zone, (nodes, others) = zone_current(), nodes_counted()
     in_force, backup = Certificate.objects.issued(), PeriodicWork.objects.filter(name=VERIFIED).first()
     return RecreationPlan(
         zone=zone,
@@ -172,7 +172,7 @@ def recreation_plan(*, actor: Actor, now: datetime) -> RecreationPlan:
         cluster=[certificate for certificate in site_certificates() if certificate.kind == Kind.CLUSTER],
         central=Node.objects.get(is_central=True),
         nodes=nodes,
-        others=Node.objects.present().filter(is_central=False).count() - nodes,
+        others=others,
         certificates=in_force.exclude(kind=Kind.ROOT).count(),
         exports=affected_exports(exports_in_use(), filters={}),
         rotation=rotation_under_way(),

@@ -42,7 +42,7 @@
     return old.type === "hidden" ? isInUse(old.form) : isTyped(old) || old === document.activeElement;
   };
   // A secret that is shown once is in no later answer. It stays while the answer has the element that data-lasts-with names.
-  let isShownOnce;
+  let isShownOnce = () => false;
   const OPTIONS = {
     morphStyle: "outerHTML",
     callbacks: {
@@ -71,6 +71,21 @@
     }
     document.dispatchEvent(new CustomEvent("live:merged"));
   };
+
+  // A part that is loaded after the page: htmx puts it there, and when it is loaded again, it is merged.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const part = detail.target;
+    if (!part.matches(".part") || !detail.shouldSwap) { return; }
+    if (part.dataset.filled === undefined) {
+      part.dataset.filled = "";
+      return;
+    }
+    detail.shouldSwap = false;
+    const answer = new DOMParser().parseFromString(detail.serverResponse, "text/html");
+    document.dispatchEvent(new CustomEvent("live:received", { detail: answer }));
+    Idiomorph.morph(part, answer.body.childNodes, { ...OPTIONS, morphStyle: "innerHTML" });
+    document.dispatchEvent(new CustomEvent("live:merged"));
+  });
 
   const received = (status, text, address) => {
     if (AWAY.includes(status)) { return lost(); }

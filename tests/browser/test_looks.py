@@ -132,6 +132,7 @@ PAGES = {
     "expiry another day": "/expiry/?as_of=2029-06-01&bucket=later",
     "expiry no day": "/expiry/?as_of=soon&search=nowhere",
     "expiry picture": "/expiry/picture/",
+    "dashboard part": "/overview/certificates/",
     "alerts": "/alerts/",
     "alerts acknowledged": "/alerts/?state=acknowledged",
     "alerts closed": "/alerts/?state=closed",

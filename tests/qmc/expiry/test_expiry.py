@@ -450,7 +450,7 @@ def test_overview_and_board_name_the_same_next_expiry(zone: TrustZone, client: C
         )
     board = expiry_board(Everything(SYSTEM, now, now))
     assert board.next is not None
-    page = client.get("/", secure=True).content.decode()
+    page = client.get("/overview/next-expiry/", secure=True).content.decode()
     assert board.next.thing in page
     assert "spare" not in page.partition("Next expiry")[2].partition("</section>")[0]
     Certificate.objects.filter(kind="root").update(not_after=now - 2 * DAY)

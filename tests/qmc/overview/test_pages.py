@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from tests.qmc.overview.test_queries import crowd
 
-# With most kinds of needs at once. The overview also asks for the next expiry date and for the work in progress.
-MOST = {"/": 40, "/api/v1/attention/": 28, "/nodes/": 8, "/api/v1/nodes/": 5}
+# With most kinds of needs at once.
+MOST = {"/": 30, "/api/v1/attention/": 28, "/nodes/": 12, "/api/v1/nodes/": 5}
 
 
 @pytest.mark.django_db
