@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up install front-end test faults faults-matrix faults-rotations faults-sites faults-upgrades faults-pages faults-wheels faults-tables wheel years bench check pictures setup system
+.PHONY: up install front-end test faults faults-matrix faults-rotations faults-sites faults-upgrades faults-pages faults-wheels faults-tables wheel years bench lighthouse check pictures setup system
 
 up: install
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
@@ -66,6 +66,11 @@ bench: .venv/.development front-end
 	$(BIN)/python -m bench.rotation
 	$(BIN)/python -m bench.nudges
 	$(BIN)/python -m bench.fleet
+
+# Pages in a browser: performance as Lighthouse scores it, and bytes. Lighthouse has its own packages, which nothing else needs.
+lighthouse: .venv/.development front-end system
+	npm ci --silent --prefix bench/lighthouse
+	$(BIN)/python -m bench.lighthouse
 
 check: .venv/.development
 	scripts/check

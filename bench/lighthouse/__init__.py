@@ -1,0 +1,1 @@
+"""Measure how fast and how heavy pages are in a browser."""
