@@ -28,6 +28,7 @@ from nodes.models import BrowserCertificate, Node
 from pki.core.errors import PKIError
 from sealing.errors import TrustZoneError
 from web.forms import ServiceForm
+from web.lists.counts import Decided
 from web.lists.listed import Listed
 from web.page import PageRequest, page
 
@@ -74,9 +75,8 @@ def request_new(request: PageRequest) -> HttpResponse:
     return _form(request, form, "request")
 
 
-def _nodes(request: PageRequest, certificate: BrowserCertificate, now: datetime) -> Listed:
+def _nodes(request: PageRequest, certificate: BrowserCertificate, column: Decided, now: datetime) -> Listed:
     path = reverse("browser_certificates:detail", args=[certificate.pk])
-    column = fit_column(certificate)
     return Listed(request, NodesOfCertificateList(certificate, column), column.rows, now=now, path=path)
 
 
@@ -84,10 +84,11 @@ def _detail(
     request: PageRequest, certificate: BrowserCertificate, *, status: int = 200, form: AnswerForm | None = None, error: str = ""
 ) -> HttpResponseBase:
     now = timezone.now()
-    listed = _nodes(request, certificate, now) if certificate.is_ready else None
+    column = fit_column(certificate) if certificate.is_ready else None
+    listed = _nodes(request, certificate, column, now) if column else None
     if listed and listed.answer is not None:
         return listed.answer
-    shown = certificate_page(certificate, new="new" in request.GET, error=error, now=now)
+    shown = certificate_page(certificate, column, new="new" in request.GET, error=error, now=now)
     context = {"page": shown, "form": form or AnswerForm(), "listed": listed, "now": now}
     return render(request, "nodes/browser_certificates/detail.html", context, status=status)
 

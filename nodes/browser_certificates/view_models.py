@@ -12,7 +12,7 @@ from django.db.models.functions import RowNumber
 
 from certs.certificates.issuer import roots_in_force
 from certs.models import Certificate
-from nodes.browser_certificates.fits import NodeFit, fit_column
+from nodes.browser_certificates.fits import NodeFit
 from nodes.browser_certificates.services import MOST_NAMED, choice_for, chosen_by, chosen_certificate
 from nodes.browser_certificates.verdict import blockers_when_chosen, findings
 from nodes.models import BrowserCertificate, Node
@@ -20,6 +20,7 @@ from nodes.observation.served_certificates import PATIENCE
 from pki.core.findings import Finding
 from pki.foreign import browser_choice as choices
 from pki.foreign.remedies import Remedy
+from web.lists.counts import Computed
 from web.words import counted
 
 MOST_NAMES = 5
@@ -211,11 +212,11 @@ class CertificatePage:
         return [(fit.name.lower(), counted(count, "node"), (FITS_ONE if count == 1 else FITS)[fit]) for fit, count in found]
 
 
-def certificate_page(certificate: BrowserCertificate, *, new: bool, error: str, now: datetime) -> CertificatePage:
-    """If the certificate is `new`, the page says that it was saved, and what follows."""
-    if not certificate.is_ready:
+def certificate_page(certificate: BrowserCertificate, fits: Computed | None, *, new: bool, error: str, now: datetime) -> CertificatePage:
+    """If the certificate is `new`, the page says that it was saved, and what follows. `fits` is its `fit_column`; None for a request."""
+    if fits is None:
         return CertificatePage(certificate, error=error)
-    counts = {NodeFit(fit): count for fit, count in fit_column(certificate).counts(NodeFit).items()}
+    counts = {NodeFit(fit): count for fit, count in fits.counts(NodeFit).items()}
     page = CertificatePage(certificate, findings(certificate, now=now), counts, error=error)
     return replace(page, saved=_saved(page, counts[NodeFit.USES] > 0)) if new else page
 

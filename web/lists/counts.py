@@ -25,10 +25,11 @@ def counted_by(rows: "QuerySet[Any]", column: str, values: Iterable[int]) -> dic
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that meet `condition`. `value` is what a column is for all of them; None if it differs."""
+    """Rows that meet `condition`. `value` is what a column is for all of them; None if it differs. `is_empty`: it is known that there are none."""
 
     condition: Q
     value: int | None = None
+    is_empty: bool = False
 
 
 class Computed(ABC):
@@ -97,16 +98,24 @@ class Unusual(Computed):
 
 @dataclass(frozen=True)
 class Decided(Computed):
-    """A column that `rows` have, with any of `values`. An index finds the rows with some of them, which meet the conditions `found`."""
+    """A column that `rows` have, with any of `values`. An index finds the rows with some of them, which meet the conditions `found`. Rows are counted once."""
 
     rows: "QuerySet[Any]"
     name: str
     values: Sequence[int]
     found: Mapping[int, Q]
 
+    @cached_property
+    def _counts(self) -> Mapping[int, int]:
+        return counted_by(self.rows, self.name, self.values)
+
     @property
     def groups(self) -> Sequence[Group]:
-        return [Group(self.found.get(value, Q((self.name, value))), value) for value in self.values]
+        # Looking for rows with a value that only the column decides reads all rows.
+        return [
+            Group(self.found.get(value, Q((self.name, value))), value, value not in self.found and not self._counts[value])
+            for value in self.values
+        ]
 
     def counts(self, values: Iterable[int]) -> Mapping[int, int]:
-        return counted_by(self.rows, self.name, values)
+        return {value: self._counts[value] for value in values}

@@ -263,6 +263,9 @@ class InGroups(Rows):
             groups = groups[_number_of(groups, values[0]) :]
         found: list[Any] = []
         for group in groups:
+            if group.is_empty:
+                values = None
+                continue
             source, place = self._group(group), values
             if values is not None and group.value is not None:
                 place = values[1:]
