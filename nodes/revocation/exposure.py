@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
 
-from django.db.models import Min
+from django.db.models import Count, Min, Q
 from django.urls import reverse
 
 from audit.actors import Actor
@@ -131,10 +131,10 @@ def _database_key(begun: Mapping[str, datetime | None], since: datetime, first: 
 def _connections(begun: Mapping[str, datetime | None], since: datetime, actor: Actor) -> Iterator[Secret]:
     if PASSWORDS not in begun:
         return
-    kept = Connection.objects.exclude(password=None)
-    old, total = kept.filter(changed_at__lt=since).count(), kept.count()
+    kept = Connection.objects.exclude(password=None).order_by()
+    found = kept.aggregate(old=Count("pk", filter=Q(changed_at__lt=since)), total=Count("pk"))
     yield Secret(
-        PASSWORDS, f"Each node can read them. {old} of {total} passwords have not been changed since.",
+        PASSWORDS, f"Each node can read them. {found['old']} of {found['total']} passwords have not been changed since.",
         "Change each password at its data source, then here. A new database key does not change them.", _is_replaced(begun[PASSWORDS], since),
         partial(_if_may, "nodes.view_connection", reverse("connections:list"), actor), "Show connections",
     )  # fmt: skip

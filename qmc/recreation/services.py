@@ -6,10 +6,11 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from agent.files import make_folder, undone_on_error
+from attention.once import once
 from audit.actors import SYSTEM, Actor, system_for
 from audit.models import Event
 from audit.record import record
@@ -76,8 +77,15 @@ def recreation_ask(*, actor: Actor, trust_zone: str, now: datetime) -> Job:
         return job_create(task=TASK, subject=zone.pk, title=TITLE, actor=actor.label, now=now)
 
 
+@once
+def last_job(zone: TrustZone) -> Job | None:
+    """The recreation that is under way, or the last one."""
+    return Job.objects.filter(task=TASK, subject=zone.pk).order_by(F("finished_at").desc(nulls_first=True)).first()
+
+
 def unfinished(zone: TrustZone) -> Job | None:
-    return Job.objects.unfinished().filter(task=TASK, subject=zone.pk).first()
+    job = last_job(zone)
+    return job if job is not None and not job.outcome else None
 
 
 def is_past_the_point(job: Job) -> bool:

@@ -23,7 +23,7 @@ from pki.core import clocks
 from pki.core.commands import QMC
 from pki.core.roles import Kind
 from pki.issuing import issue
-from qmc.recreation.services import ASKED, COMPLETED, RECREATED, TASK, nodes_counted, nodes_touched
+from qmc.recreation.services import ASKED, COMPLETED, RECREATED, TASK, last_job, nodes_counted, nodes_touched
 from web.progress import Step, steps_at
 from web.words import counted, plural
 
@@ -178,7 +178,7 @@ def recreation_plan(*, actor: Actor, now: datetime) -> RecreationPlan:
         rotation=rotation_under_way(),
         secrets=secrets_of_center(since=now, actor=actor, now=now),
         last_backup=backup.last_success if backup else None,
-        was_recreated=Job.objects.filter(task=TASK, subject=zone.pk).exists(),
+        was_recreated=last_job(zone) is not None,
     )
 
 
