@@ -21,7 +21,7 @@ from jobs.services import job_create, job_nudge
 from web.errors import InputInvalid
 
 TASK = "backup"
-VIEW, ADD, DOWNLOAD, DELETE = (f"backups.{action}_backup" for action in ("view", "add", "download", "delete"))
+VIEW, ADD, DOWNLOAD, DELETE = "backups.view_backup", "backups.add_backup", "backups.download_backup", "backups.delete_backup"
 FEWEST_CHARACTERS = 6
 ADVICE = "Use four or more random words, or let a password manager make it."
 

@@ -51,6 +51,8 @@ def test_a_day_is_chosen_and_a_lifetime_previewed_by_keyboard(eyes: Eyes) -> Non
     expect(page.get_by_role("heading", level=1)).not_to_contain_text("Until")
     hands.press("Menu")
     hands.press("Settings")
+    expect(page).to_have_title("Settings · Trust zone console")
+    hands.press("Lifetime")
     expect(page).to_have_title("Lifetime · Trust zone console")
     hands.write("Lifetime of new", "7")
     preview = page.locator("#preview")

@@ -76,7 +76,7 @@ def test_two_machines_as_pem_and_one_as_windows(eyes: Eyes, site: Site, tmp_path
     }
 
     assert called(site, folder) == b"2"
-    page.get_by_role("link", name="Exports").click()
+    page.get_by_role("navigation", name="Breadcrumbs").get_by_role("link", name="Exports").click()
     expect(page.get_by_role("row", name="west.example")).to_contain_text(re.compile("just now|ago"))
     expect(page.get_by_role("row", name="east.example")).to_contain_text("never")
     ask(page, "north.example", "Windows", "")

@@ -73,6 +73,6 @@ def passwords_once(eyes: Eyes) -> dict[str, str]:
     found = page.get_by_role("row").filter(has=page.locator("code"))
     expect(found).to_have_count(len(NAMES))
     shown = {row.get_by_role("cell").first.inner_text().strip(): row.locator("code").inner_text() for row in found.all()}
-    page.get_by_role("link", name="Back").click()
+    page.get_by_role("link", name="Back", exact=True).click()
     expect(page.get_by_role("link", name="Show the passwords…")).to_have_count(0)
     return shown

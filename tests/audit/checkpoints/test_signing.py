@@ -33,7 +33,7 @@ from qmc.audit_log.attention import needs
 from sealing.errors import ZoneBroken
 from tests.factories import administrator
 
-NOW = timezone.now().replace(microsecond=0) + timedelta(minutes=5)  # after the events of the site
+NOW = timezone.now().replace(microsecond=0) + timedelta(hours=2)  # after the events of the site, which is made when a test first needs it
 LATER = NOW + timedelta(minutes=1)
 
 

@@ -37,6 +37,8 @@ SEALED_FOR = {
     "alerts.channel.secrets": Readers.CENTER,
     "alerts.rules.watchdog_url": Readers.CENTER,
     "people.factorsecret.secret": Readers.CENTER,
+    "bulk.bulkitem.sealed_secret": Readers.CENTER,
+    "backups.backup.sealed_passphrase": Readers.CENTER,
 }
 
 

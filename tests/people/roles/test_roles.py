@@ -15,7 +15,7 @@ from people.roles.registry import ABOUT, Role, permissions_registered, roles_wit
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parent.parent.parent.parent
 APPS = ("jobs", "audit", "attention", "web", "people", "bulk", "certs", "nodes", "storage", "backups", "alerts", "qmc")
-NAME = re.compile(r'"((?:jobs|audit|people|bulk|certs|nodes|alerts)\.[a-z]+_[a-z]+)"')
+NAME = re.compile(r'"((?:jobs|audit|people|bulk|certs|nodes|backups|alerts)\.[a-z]+_[a-z]+)"')
 
 
 def permissions() -> set[str]:
@@ -48,6 +48,7 @@ def test_only_root_admin_has_people_settings_and_the_ways_of_alerts() -> None:
         "people.change_person", "people.change_apitoken", "people.change_identityprovider", "certs.change_trustzone", "alerts.add_channel", "alerts.change_channel",
         "alerts.delete_channel", "alerts.add_route", "alerts.change_route", "alerts.delete_route", "alerts.change_rules",
         "audit.accept_gap", "audit.remove_event", "audit.add_syslogreceiver", "audit.change_syslogreceiver", "audit.delete_syslogreceiver",
+        "backups.add_backup", "backups.change_backupschedule", "backups.delete_backup", "backups.download_backup",
     }  # fmt: skip
 
 

@@ -30,11 +30,12 @@ def modules() -> dict[str, ast.Module]:
 def recorders(tree: ast.Module) -> dict[str, list[str]]:
     """The functions that take an action to record, with the names of their parameters: those of audit.record, and those of the module."""
     local = {
-        node.name: [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
+        node.name: [(argument.arg, ast.unparse(argument.annotation or argument)) for argument in (*node.args.args, *node.args.kwonlyargs)]
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
     }
-    return {"record": ["action"], "record_each": ["action"]} | {name: given for name, given in local.items() if "action" in given}
+    taking = {name: [parameter for parameter, _ in given] for name, given in local.items() if ("action", "str") in given}
+    return {"record": ["action"], "record_each": ["action"]} | taking
 
 
 def recorded() -> Iterator[tuple[str, str]]:
