@@ -57,7 +57,7 @@ def search_register(kind: str, *, icon: str, permission: str) -> Callable[[Finde
 
 def search(text: str, *, actor: Actor) -> list[Group]:
     """What `actor` may see and `text` finds, by kind. Nothing for a text that is too short."""
-    text = " ".join(text.split())[:LONGEST]
+    text = " ".join(text.replace("\0", " ").split())[:LONGEST]  # PostgreSQL refuses this character
     if len(text) < SHORTEST:
         return []
     asked = (kind for kind in _kinds if not kind.permission or actor.has_perm(kind.permission))

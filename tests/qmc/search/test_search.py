@@ -128,3 +128,10 @@ def test_breadcrumbs_are_the_pages_above(node: Node, ann: Actor) -> None:
 def test_every_place_is_a_page() -> None:
     assert {place.name for place in PLACES} <= _permissions().keys()
     assert {shortcut.view for shortcut in SHORTCUTS if shortcut.view} <= {place.name for place in PLACES}
+
+
+def test_a_text_with_a_zero_character_is_searched_without_it(ann: Actor, node: Node) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        search("ri\0m", actor=ann)
+    assert not any("\0" in query["sql"] for query in queries)
+    assert search("Rim07\0", actor=ann) == search("Rim07", actor=ann)
