@@ -1,7 +1,9 @@
 """Cancel a job, or try it again. Both use the service of its subject, which requires the permission."""
 
+import uuid
 from datetime import datetime
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
 from audit.actors import Actor
@@ -27,6 +29,14 @@ def _permission(kind: JobKind | None, action: JobAction | None) -> str:
     return action.permission if action else kind.view if kind else VIEW
 
 
+def _run(action: JobAction, actor: Actor, job: Job, now: datetime) -> uuid.UUID:
+    """Raises: PermissionRefused, JobRefused."""
+    try:
+        return action.run(actor=actor, subject=job.subject, now=now)
+    except ObjectDoesNotExist as exc:
+        raise JobRefused("What this job worked on was deleted, so nothing can be done with the job.") from exc
+
+
 @transaction.atomic
 def job_cancel(*, actor: Actor, job: Job, now: datetime) -> None:
     """End an unfinished job and the work of its subject. Raises: PermissionRefused, JobRefused (nothing was changed)."""
@@ -36,7 +46,7 @@ def job_cancel(*, actor: Actor, job: Job, now: datetime) -> None:
         raise JobRefused("This job cannot be canceled. Open what it works on for what you can do there.")
     if job.outcome:
         raise JobRefused("This job has already finished, so it cannot be canceled.")
-    kind.cancel.run(actor=actor, subject=job.subject, now=now)
+    _run(kind.cancel, actor, job, now)
     if kind.cancel.finishes:
         job_cancelled(job=job, error=f"Canceled by {actor.label}.", now=now)
     record(actor=actor, action=CANCELED, target=job, detail={"kind": kind.label, "subject": str(job.subject)}, now=now)
@@ -52,7 +62,7 @@ def job_retry(*, actor: Actor, job: Job, now: datetime) -> Job:
         raise JobRefused(f"This job cannot be tried again from here.{way or ' Open what it works on for what you can do there.'}")
     if job.outcome not in (Job.Outcome.FAILED, Job.Outcome.CANCELLED):
         raise JobRefused("Only a job that failed or was canceled can be tried again.")
-    subject = kind.retry.run(actor=actor, subject=job.subject, now=now)
+    subject = _run(kind.retry, actor, job, now)
     again = Job.objects.unfinished().get(task=job.task, subject=subject)
     record(actor=actor, action=RETRIED, target=job, detail={"kind": kind.label, "job": str(again.pk)}, now=now)
     return again

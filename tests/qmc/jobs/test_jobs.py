@@ -238,6 +238,15 @@ def plan(rows: Any) -> str:
         return " ".join(row[3] for row in cursor.fetchall())
 
 
+def test_a_job_whose_subject_is_gone_is_neither_canceled_nor_tried_again(client: Client) -> None:
+    failed, waiting = finished(renewal()), renewal(name="rim3")
+    Renewal.objects.all().delete()
+    for job, action in ((failed, "retry"), (waiting, "cancel")):
+        assert client.post(f"{PATH}{job.pk}/{action}/", content_type="application/json").status_code == 409
+        page = client.post(f"/jobs/{job.pk}/{action}/")
+        assert (page.status_code, "What this job worked on was deleted" in page.content.decode()) == (409, True)
+
+
 @pytest.mark.skipif("connection.vendor != 'sqlite'")
 def test_no_list_of_jobs_sorts_or_reads_them_all(client: Client) -> None:
     actor = Actor("user", "ann", User.objects.get(username="ann"))
