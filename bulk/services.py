@@ -166,7 +166,8 @@ def secrets_wipe(*, now: datetime) -> int:
     for pk in due:
         with transaction.atomic():
             BulkItem.objects.filter(work=pk, sealed_secret__isnull=False).update(sealed_secret=None)
-            BulkWork.objects.filter(pk=pk).update(secrets_until=None)
+            BulkWork.objects.filter(pk=pk, finished_at=None).update(secrets_until=now + SECRETS_AT_MOST)  # it makes further ones
+            BulkWork.objects.filter(pk=pk, finished_at__isnull=False).update(secrets_until=None)
     return len(due)
 
 

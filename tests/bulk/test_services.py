@@ -12,7 +12,7 @@ from bulk import actions
 from bulk.actions import GONE, Action, action_register
 from bulk.errors import ActionUnknown, IllegalBulkTransition, SecretsGone
 from bulk.models import BulkItem, BulkWork
-from bulk.services import MOST, NewItem, bulk_begin, bulk_cancel, bulk_preview, secrets_take, secrets_wipe, works_delete_old
+from bulk.services import MOST, NewItem, bulk_begin, bulk_cancel, bulk_preview, has_secrets, secrets_take, secrets_wipe, works_delete_old
 from jobs.models import Job
 from people.roles.groups import role_give
 from people.roles.registry import Role
@@ -103,6 +103,16 @@ def test_secrets_that_nobody_fetched_are_deleted_after_an_hour(ann: User, action
     assert secrets_wipe(now=work.finished_at + timedelta(minutes=59)) == 0
     assert BulkItem.objects.filter(sealed_secret__isnull=False).count() == 1
     assert secrets_wipe(now=work.finished_at + timedelta(minutes=61)) == 1
+    assert BulkItem.objects.filter(sealed_secret__isnull=False).count() == 0
+
+
+def test_secrets_of_work_that_goes_on_after_a_day_are_shown_and_deleted_too(ann: User, action: Action) -> None:
+    work = begun(action, ann, "rim1")
+    assert secrets_wipe(now=work.created_at + timedelta(hours=25)) == 1
+    work_through(work)
+    assert work.finished_at is not None
+    assert has_secrets(work)
+    assert secrets_wipe(now=work.finished_at + timedelta(hours=26)) == 1
     assert BulkItem.objects.filter(sealed_secret__isnull=False).count() == 0
 
 
