@@ -53,7 +53,7 @@ def called(site: Site, folder: Path) -> bytes:
 
 def test_two_machines_as_pem_and_one_as_windows(eyes: Eyes, site: Site, tmp_path: Path) -> None:
     page = eyes.sign_in()
-    page.get_by_role("link", name="Exports").click()
+    page.get_by_role("navigation", name="Rooms").get_by_role("link", name="Exports").click()
     ask(page, "east.example\nwest.example", "PEM", "")
     expect(page.get_by_role("heading", name="Export of 2 machines")).to_be_visible()
     expect(page.get_by_text("2 of 2 made.").first).to_be_visible(timeout=60_000)
@@ -76,7 +76,7 @@ def test_two_machines_as_pem_and_one_as_windows(eyes: Eyes, site: Site, tmp_path
     }
 
     assert called(site, folder) == b"2"
-    page.get_by_role("navigation", name="Breadcrumbs").get_by_role("link", name="Exports").click()
+    page.get_by_role("navigation", name="Rooms").get_by_role("link", name="Exports").click()
     expect(page.get_by_role("row", name="west.example")).to_contain_text(re.compile("just now|ago"))
     expect(page.get_by_role("row", name="east.example")).to_contain_text("never")
     ask(page, "north.example", "Windows", "")
@@ -91,7 +91,7 @@ def test_two_machines_as_pem_and_one_as_windows(eyes: Eyes, site: Site, tmp_path
     assert sorted(files) == ["north.example/client.pfx", "north.example/root.cer", "north.example/server.pfx"]
     pkcs12.load_pkcs12(files["north.example/server.pfx"], WORD.encode())
 
-    page.get_by_role("link", name="Exports").click()
+    page.get_by_role("navigation", name="Rooms").get_by_role("link", name="Exports").click()
     page.get_by_label("Search").fill("NORTH")
     expect(page.get_by_text("1 export", exact=True)).to_be_visible()
     page.get_by_role("link", name="north.example").click()
