@@ -60,7 +60,7 @@ def schedule_change(*, actor: Actor, every: str, weekday: int, hour: int, keep: 
 
 
 def schedule_run(*, now: datetime) -> Backup | None:
-    """Begin the backup that is due. None if none is due, or if another backup is being made."""
+    """Begin the backup that is due. None if none is due, or if another backup is being made: then it stays due, and begins after that one."""
     schedule = BackupSchedule.objects.exclude(next_at=None).first()
     if schedule is None or schedule.next_at is None:
         return None
@@ -69,13 +69,13 @@ def schedule_run(*, now: datetime) -> Backup | None:
         if following_at and schedule.next_at > following_at:  # a clock that was ahead wrote it
             BackupSchedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=following_at)
         return None
-    with transaction.atomic():
-        if not BackupSchedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=following_at):
-            return None  # another worker has begun it
-        try:
+    try:
+        with transaction.atomic():
+            if not BackupSchedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(next_at=following_at):
+                return None  # another worker has begun it
             return backup_record(actor=SYSTEM, now=now, scheduled=True)
-        except BackupRefused:
-            return None
+    except BackupRefused:
+        return None
 
 
 def backups_retain(*, now: datetime) -> int:

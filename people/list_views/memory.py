@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Case, Q, When
 
 from people.models import ListChoice, SavedView
 from web.lists.memory import KeptChoice, KeptView, memory_register
@@ -17,11 +17,12 @@ class _Memory:
 
     def views(self, account: Any, name: str) -> list[KeptView]:
         """Those of the person first."""
-        rows = SavedView.objects.filter(Q(owner__user=account) | Q(shared=True), list_name=name).select_related("owner__user")[
-            : 2 * MOST_SHOWN
+        rows = SavedView.objects.filter(Q(owner__user=account) | Q(shared=True), list_name=name).select_related("owner__user")
+        mine_first = Case(When(owner__user=account, then=0), default=1)
+        return [
+            KeptView(row.pk, row.name, row.query, "" if row.owner.user_id == account.pk else str(row.owner))
+            for row in rows.order_by(mine_first, "name", "pk")[:MOST_SHOWN]
         ]
-        views = [KeptView(row.pk, row.name, row.query, "" if row.owner.user_id == account.pk else str(row.owner)) for row in rows]
-        return sorted(views, key=lambda view: bool(view.owner))[:MOST_SHOWN]
 
 
 memory_register(_Memory())

@@ -317,7 +317,10 @@ def test_a_passphrase_file_that_cannot_be_used_becomes_a_need(settings: Any, con
 
 def test_a_schedule_waits_while_another_backup_is_made_and_follows_a_clock_that_is_set_back() -> None:
     schedule = scheduled()
-    asked()
+    other = asked()
+    assert schedule_run(now=NOW + timedelta(hours=2)) is None
+    backup_cancel(actor=SYSTEM, backup=other, now=NOW)
+    assert schedule_run(now=NOW + timedelta(hours=2)) is not None
     assert schedule_run(now=NOW + timedelta(hours=2)) is None
     BackupSchedule.objects.update(next_at=NOW + timedelta(days=300))
     schedule_run(now=NOW)
