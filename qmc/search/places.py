@@ -89,6 +89,8 @@ PLACES = (
     Place("jobs:job", "Job", model="jobs.Job"),
     Place("jobs:cancel", "Cancel"),
     Place("jobs:retry", "Try again"),
+    Place("bulk:detail", "Work on many rows", model="bulk.BulkWork"),
+    Place("bulk:secrets", "Secrets"),
     Place("audit:list", "Audit log", "who did what events history changes log"),
     Place("audit:export", "Export the audit log", "download evidence events"),
     Place("audit:segments", "Old events", "archive retention audit log files"),
