@@ -84,6 +84,7 @@ class Furnished:
     alerts: dict[str, str]
     people: dict[str, str]
     job: str
+    work: str
 
 
 PEOPLE = """
@@ -288,10 +289,14 @@ def furnished(site: Site) -> Furnished:
     site.wait(lambda: all(site.call("GET", f"/exports/{started['id']}/")[1]["status"] == "made" for started in exports["results"]))
     ((batch,),) = site.rows(f"SELECT batch FROM certs_export WHERE id = '{UUID(export).hex}'")
     job = next(row["id"] for row in site.call("GET", "/jobs/?state=running&kind=registration")[1]["results"] if row["subject"] == awaiting)
+    tags = {"add": "a-long-tag-such-as-a-cloud-makes stage-2"}
+    status, work = site.call("POST", "/bulk/", {"action": "nodes.tag", "ids": [created, removed], "parameters": tags})
+    assert status == 202, work
+    site.wait(lambda: site.call("GET", f"/bulk/{work['id']}/")[1]["state"] == "finished")
     certificate = next(held["id"] for held in site.node(registered)["certificates"] if held["kind"] == "service")
     return Furnished(
         registered, awaiting, failed, created, removed, certificate, revoked, root, *connections[:2], *browser, deployment, site.agents[1], password, site.agents[3],
-        unlockable_word, export, str(UUID(batch)), alerts, people, job,
+        unlockable_word, export, str(UUID(batch)), alerts, people, job, work["id"],
     )  # fmt: skip
 
 
