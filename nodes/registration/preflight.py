@@ -89,7 +89,7 @@ def _lifetime(now: datetime) -> Iterator[Finding]:
         yield Finding(
             "lifetime-cut",
             "ok",
-            f"Certificates expire with their root on {root.not_after:%d %b %Y}, sooner than the lifetime setting allows.",
+            f"Certificates expire with their root on {clocks.day(root.not_after)}, sooner than the lifetime setting allows.",
         )
 
 

@@ -390,15 +390,20 @@ class Eyes:
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill(first)
         page.get_by_role("button", name="Sign in", exact=True).click()
-        if first != CHOSEN:
-            page.get_by_label("Present password").fill(first)
+        self.signed_in(first)
+        return page
+
+    def signed_in(self, password: str) -> None:
+        """Wait for the overview after a sign-in as administrator. The first password must be changed before it."""
+        page = self.page
+        if password != CHOSEN:
+            page.get_by_label("Present password").fill(password)
             page.get_by_label("New password").fill(CHOSEN)
             page.get_by_label("The same password again").fill(CHOSEN)
             page.get_by_role("button", name="Change password").click()
             expect(page.get_by_text("Password changed")).to_be_visible()
             self.go()
         expect(page).to_have_title("Overview · Trust zone console")
-        return page
 
     @contextmanager
     def another_page(self) -> Iterator[Page]:
