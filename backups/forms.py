@@ -16,7 +16,7 @@ FIELDS = ("every", "weekday", "hour", "keep")
 class BackupForm(ServiceForm):
     passphrase = forms.CharField(
         label="Passphrase", strip=False, widget=secret_input("new-password"),
-        help_text=f"It encrypts the file. At least 12 characters. {ADVICE} Nobody can open the file without it.",
+        help_text=f"The passphrase encrypts the file. It needs at least 12 characters. {ADVICE} Nobody can open the file without it.",
         error_messages={"required": "Enter a passphrase."},
     )  # fmt: skip
     again = forms.CharField(

@@ -20,7 +20,7 @@ ENDED = (BackupState.FAILED, BackupState.CANCELLED, BackupState.REMOVED)
 
 
 def schedule_current() -> BackupSchedule:
-    """The schedule; one that is off if nobody has changed it."""
+    """The schedule of backups. Before its first change, it is a schedule that makes none."""
     return BackupSchedule.objects.first() or BackupSchedule()
 
 

@@ -5,6 +5,7 @@ BulkError
 ├── ItemRefused            an action cannot be done to one row; the text says why, and what to do
 ├── IllegalBulkTransition  the table of states does not allow the change
 ├── StaleBulk              another worker was first
+├── RequestReused          the same request began another action
 └── SecretsGone            its secrets were shown already, or deleted
 """
 
@@ -27,6 +28,10 @@ class IllegalBulkTransition(BulkError):
 
 class StaleBulk(BulkError):
     """Another worker was first."""
+
+
+class RequestReused(BulkError):
+    """The same ID of a request began another action."""
 
 
 class SecretsGone(BulkError):

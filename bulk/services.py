@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from audit.actors import Actor
 from audit.record import record
 from bulk.actions import GONE, Action, Row, action_shown
-from bulk.errors import ActionUnknown, SecretsGone
+from bulk.errors import ActionUnknown, RequestReused, SecretsGone
 from bulk.models import BulkItem, BulkWork
 from bulk.states import ItemState, WorkState
 from bulk.transition import work_transition
@@ -82,10 +82,12 @@ def bulk_begin(
 ) -> BulkWork:
     """Record the work with all its items. A worker does it. A repeated `request` finds the work that the first one began.
 
-    Raises: PermissionRefused, InputInvalid.
+    Raises: PermissionRefused, InputInvalid, RequestReused.
     """
     actor.require(action.permission)
     if begun := BulkWork.objects.filter(request=request).first():
+        if begun.action != action.name:
+            raise RequestReused("This request has already begun another action. Send this action with an ID of its own.")
         return begun
     possible = sum(not item.refused for item in items)
     if not possible:

@@ -9,7 +9,7 @@ from jobs.periodic import periodic_task
 
 @periodic_task(name="bulk-secrets", label="Deletion of secrets of bulk work", period=timedelta(minutes=5), lease=timedelta(minutes=4))
 def secrets_delete(*, now: datetime) -> None:
-    """Delete the secrets that nobody fetched in time."""
+    """Delete secrets that were not fetched in time."""
     secrets_wipe(now=now)
 
 

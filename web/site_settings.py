@@ -35,7 +35,7 @@ class Setting:
     """A setting in words. `name` identifies it. `changes` says what it changes, and `value` what it is now.
 
     `view` is the name of the page that changes it, and `actions` are the audit events of a change. `environment` is the variable that sets or overrides it.
-    A setting with neither `view` nor `environment` is a fact that cannot be changed.
+    `from_environment` is whether the variable sets this value; None: it does if it exists. A setting with neither `view` nor `environment` is a fact that cannot be changed.
     In one group, settings with a lower `order` come first.
     """
 
@@ -48,11 +48,13 @@ class Setting:
     view: str = ""
     actions: tuple[str, ...] = ()
     environment: str = ""
+    from_environment: bool | None = None
     order: int = 50
 
     @property
     def origin(self) -> Origin:
-        if self.environment in installation.INSTALLATION.given:
+        given = self.environment in installation.INSTALLATION.given if self.from_environment is None else self.from_environment
+        if given:
             return Origin.ENVIRONMENT
         if not (self.view or self.environment):
             return Origin.FIXED

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from django.conf import settings as installation
+
 from certs.keys.policy import SELECTABLE
 from certs.keys.services import key_type
 from pki.core.keys import DEFAULT_KEY_TYPES
@@ -16,4 +18,5 @@ def settings() -> Iterator[Setting]:
             f"key-type-{kind}", Group.CERTIFICATES, f"Key type of {kind} certificates",
             f"The type of the private key of new {kind} certificates. Possible: {', '.join(SELECTABLE[kind])}.",
             str(key_type(kind)), str(DEFAULT_KEY_TYPES[kind]), view="certs:key-types", actions=("key_types.set",), environment="QMC_KEY_TYPES",
+            from_environment=kind in installation.QMC_KEY_TYPES,  # it can name a part of the kinds
         )  # fmt: skip

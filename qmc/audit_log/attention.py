@@ -59,17 +59,29 @@ def failed_segments(now: datetime) -> Keys:
 
 @needs_register
 def needs(look: Look) -> Iterator[Need]:
-    """What a worker or `verify_audit` found, and why a worker could not sign."""
-    url = reverse("audit:list")
+    """Findings of a worker or of `verify_audit`, and work on the log that fails."""
     if look.has("audit-log-changed"):
-        found = list(Finding.objects.all())
-        texts = list(dict.fromkeys(one.text for one in found))
-        more = [f"There are {len(texts) - NAMED} more findings."] if len(texts) > NAMED else []
-        text = " ".join([*texts[:NAMED], *more])
-        since = min((one.at for one in found), default=None)
-        yield Need(
-            "audit-log-changed", Severity.CRITICAL, "audit log", "The audit log was changed", text, REMEDY, url, "Open the audit log", since
-        )
+        yield changed_need()
+    yield from worker_needs(look)
+    if look.has("audit-segment-failed"):
+        yield from segment_needs()
+
+
+def changed_need() -> Need:
+    """All findings, in one need."""
+    found = list(Finding.objects.all())
+    texts = list(dict.fromkeys(one.text for one in found))
+    more = [f"There are {len(texts) - NAMED} more findings."] if len(texts) > NAMED else []
+    text = " ".join([*texts[:NAMED], *more])
+    since, url = min((one.at for one in found), default=None), reverse("audit:list")
+    return Need(
+        "audit-log-changed", Severity.CRITICAL, "audit log", "The audit log was changed", text, REMEDY, url, "Open the audit log", since
+    )
+
+
+def worker_needs(look: Look) -> Iterator[Need]:
+    """The newest events are not signed, or the whole log was not verified."""
+    url = reverse("audit:list")
     if text := unsigned_cause(now=look.now, is_changed=look.has("audit-log-changed")):
         last = periodic_work().get(CHECK)
         yield Need(
@@ -96,23 +108,26 @@ def needs(look: Look) -> Iterator[Need]:
             "Open the audit log",
             verified.last_success,
         )
-    if look.has("audit-segment-failed"):
-        newest: dict[int, Segment] = {}
-        for segment in segments_failed().order_by("created_at"):
-            newest[segment.first] = segment  # a second try replaces the first
-        for segment in newest.values():
-            yield Need(
-                "audit-segment-failed",
-                Severity.WARNING,
-                "audit log",
-                f"Old {segment} could not be {'removed' if segment.decided_at else 'written to a file'}",
-                segment.problem,
-                SEGMENT_REMEDY,
-                reverse("audit:segments"),
-                "Open old events",
-                segment.created_at,
-                key=str(segment.first),
-            )
+
+
+def segment_needs() -> Iterator[Need]:
+    """Segments that failed, each once."""
+    newest: dict[int, Segment] = {}
+    for segment in segments_failed().order_by("created_at"):
+        newest[segment.first] = segment  # a second try replaces the first
+    for segment in newest.values():
+        yield Need(
+            "audit-segment-failed",
+            Severity.WARNING,
+            "audit log",
+            f"Old {segment} could not be {'removed' if segment.decided_at else 'written to a file'}",
+            segment.problem,
+            SEGMENT_REMEDY,
+            reverse("audit:segments"),
+            "Open old events",
+            segment.created_at,
+            key=str(segment.first),
+        )
 
 
 def unverified_cause(work: PeriodicWork, *, now: datetime) -> str:

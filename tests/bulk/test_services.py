@@ -1,6 +1,7 @@
 """Preview, begin, cancel, and secrets that are shown once."""
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from audit.actors import PermissionRefused
 from audit.models import Event
 from bulk import actions
 from bulk.actions import GONE, Action, action_register
-from bulk.errors import ActionUnknown, IllegalBulkTransition, SecretsGone
+from bulk.errors import ActionUnknown, IllegalBulkTransition, RequestReused, SecretsGone
 from bulk.models import BulkItem, BulkWork
 from bulk.services import MOST, NewItem, bulk_begin, bulk_cancel, bulk_preview, has_secrets, secrets_take, secrets_wipe, works_delete_old
 from jobs.models import Job
@@ -66,6 +67,9 @@ def test_the_same_request_begins_once(ann: User, action: Action) -> None:
     made = [bulk_begin(actor=acts(ann), action=action, items=preview.items(), parameters={}, request=asked, now=NOW) for _ in range(2)]
     assert made[0] == made[1]
     assert (BulkWork.objects.count(), BulkItem.objects.count(), Job.objects.count()) == (1, 1, 1)
+    other = replace(action, name="nodes.other")
+    with pytest.raises(RequestReused, match="already begun another action"):
+        bulk_begin(actor=acts(ann), action=other, items=preview.items(), parameters={}, request=asked, now=NOW)
 
 
 def test_work_of_which_no_row_is_possible_is_refused(ann: User, action: Action) -> None:

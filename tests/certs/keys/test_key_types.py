@@ -11,10 +11,12 @@ from audit.actors import SYSTEM
 from audit.models import Event
 from certs.keys.policy import SELECTABLE
 from certs.keys.services import key_type, key_types_of_site, key_types_set
+from certs.keys.settings import settings as key_settings
 from certs.models import Certificate, TrustZone
 from pki.core.keys import DEFAULT_KEY_TYPES, KeyType
 from pki.core.roles import Kind
 from web.errors import InputInvalid
+from web.site_settings import Origin
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -43,6 +45,7 @@ def test_the_environment_overrides_the_site(site_directory: Path, settings: Any,
     key_types_set(actor=SYSTEM, types={"service": "RSA-4096"}, now=NOW)
     assert key_type(Kind.SERVICE) == KeyType.RSA_2048
     assert "overrides this page" in admin_client.get(PAGE, secure=True).content.decode()
+    assert {setting.name for setting in key_settings() if setting.origin == Origin.ENVIRONMENT} == {"key-type-service"}
 
 
 @pytest.mark.usefixtures("no_override")
