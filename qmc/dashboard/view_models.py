@@ -11,9 +11,7 @@ from django.urls import reverse
 
 from alerts.models import Alert
 from attention.needs import COLORS, Severity
-from attention.work import periodic_work
 from audit.actors import Actor
-from backups.backup import VERIFIED
 from certs.certificates.issuer import roots_in_force
 from certs.database_key.services import database_keys
 from certs.keys.pool import SIZE
@@ -122,19 +120,16 @@ class KeysPart:
     keys: Sequence[KeyLine]
     pool: Bars
     lists: Sequence[RevocationList]
-    last_backup: datetime | None
     alerts: Bars | None
 
 
 def keys_part(actor: Actor, now: datetime) -> KeysPart:
-    backup = periodic_work().get(VERIFIED)
     ahead = PooledKey.objects.count()
     return KeysPart(
         roots=roots_in_force(),
         keys=[KeyLine(key.version, KEY_WORDS[key.status], key.status_since) for key in database_keys() if key.status in KEY_WORDS],
         pool=bars([("private keys made ahead", ahead, "green", ""), ("still to be made", max(SIZE - ahead, 0), "blue", "")]),
         lists=lists_newest(),
-        last_backup=backup.last_success if backup else None,
         alerts=_alerts() if actor.has_perm("alerts.view_alert") else None,
     )
 
