@@ -9,7 +9,7 @@ from django.urls import reverse
 from audit.actors import Actor
 from bulk.errors import BulkError
 from bulk.models import BulkWork
-from bulk.services import TASK, bulk_cancel
+from bulk.services import TASK, bulk_cancel, may_cancel
 from jobs.registry import JobAction, JobKind, JobRefused, Subject, job_kind_register
 
 VIEW = "bulk.view_bulkwork"
@@ -28,6 +28,11 @@ def _cancel(*, actor: Actor, subject: uuid.UUID, now: datetime) -> uuid.UUID:
     return subject
 
 
+def _offered(*, actor: Actor, subject: uuid.UUID) -> bool:
+    work = BulkWork.objects.filter(pk=subject).first()
+    return work is not None and may_cancel(actor, work)
+
+
 job_kind_register(
     JobKind(
         TASK,
@@ -36,7 +41,11 @@ job_kind_register(
         _works,
         # The worker ends the rows that are left, and then the job.
         cancel=JobAction(
-            VIEW, "The action is done to no further row. What was done stays, and its page names it.", _cancel, finishes=False
+            VIEW,
+            "The action is done to no further row. What was done stays, and its page names it.",
+            _cancel,
+            finishes=False,
+            offered=_offered,
         ),
     )
 )

@@ -135,6 +135,12 @@ def bulk_cancel(*, actor: Actor, work: BulkWork, now: datetime) -> None:
         job_nudge(task=TASK, subject=work.pk, now=now)
 
 
+def may_cancel(actor: Actor, work: BulkWork) -> bool:
+    """Whether the work runs, and `actor` has the permission of its action."""
+    action = action_shown(work.action)
+    return work.state == WorkState.RUNNING and action is not None and actor.has_perm(action.permission)
+
+
 def has_secrets(work: BulkWork) -> bool:
     """Whether secrets of its items are kept."""
     return work.secrets_until is not None and work.items.filter(sealed_secret__isnull=False).exists()

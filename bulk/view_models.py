@@ -11,8 +11,8 @@ from audit.actors import Actor
 from bulk.actions import Action, Row, action_shown
 from bulk.models import BulkItem, BulkWork
 from bulk.selection import Selection
-from bulk.services import Preview, has_secrets, may_take_secrets
-from bulk.states import ItemState, WorkState
+from bulk.services import Preview, has_secrets, may_cancel, may_take_secrets
+from bulk.states import ItemState
 from web.words import counted
 
 
@@ -113,10 +113,9 @@ def new_page(preview: Preview, chosen: Selection, *, sent: Mapping[str, str] | N
 def work_page(work: BulkWork, *, actor: Actor) -> WorkPage:
     action = action_shown(work.action)
     gives = action is not None and bool(action.secret) and may_take_secrets(actor, work) and has_secrets(work)
-    cancels = work.state == WorkState.RUNNING and action is not None and actor.has_perm(action.permission)
     counts = work.counts()
     goes_on = (
         action is not None and action.next_page and not work.is_under_way and counts[ItemState.DONE] and actor.has_perm(action.permission)
     )
     following = (reverse(action.next_page, args=[work.pk]), action.next_label) if action and goes_on else ("", "")
-    return WorkPage(work, counts, action.secret if action and gives else "", cancels, *following)
+    return WorkPage(work, counts, action.secret if action and gives else "", may_cancel(actor, work), *following)

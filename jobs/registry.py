@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 
 class NameUnknown(Exception):
@@ -28,12 +29,18 @@ class JobAction:
 
     `run` takes the keywords `actor`, `subject` and `now`, and returns the subject of the job that goes on. Raises: JobRefused, and the refusal of the
     permission. `effect` says to the person what it changes. Without `finishes`, a cancellation asks the handler to finish the job.
+    `offered` takes the keywords `actor` and `subject`, for work whose permission depends on its subject; None: the permission alone decides.
     """
 
     permission: str
     effect: str
     run: Callable[..., uuid.UUID]
     finishes: bool = True
+    offered: Callable[..., bool] | None = None
+
+    def is_offered(self, actor: Any, subject: uuid.UUID) -> bool:
+        """Whether `actor` may do this with the work on `subject`."""
+        return actor.has_perm(self.permission) and (self.offered is None or self.offered(actor=actor, subject=subject))
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,8 @@ def job_page(job: Job, *, actor: Actor) -> JobPage:
     return JobPage(
         line=line,
         steps=list(job.steps.all()),
-        may_cancel=not job.outcome and kind is not None and kind.cancel is not None and actor.has_perm(kind.cancel.permission),
-        may_retry=ended and kind is not None and kind.retry is not None and actor.has_perm(kind.retry.permission),
+        may_cancel=not job.outcome and kind is not None and kind.cancel is not None and kind.cancel.is_offered(actor, job.subject),
+        may_retry=ended and kind is not None and kind.retry is not None and kind.retry.is_offered(actor, job.subject),
         retry_path=path if path and may_open_path(actor, path) else "",
     )
 

@@ -204,6 +204,14 @@ def test_canceling_needs_the_permission_of_the_work(client: Client) -> None:
     assert Job.objects.get().outcome == "cancelled"
 
 
+def test_canceling_work_on_many_rows_is_offered_to_those_who_may_do_its_action(client: Client) -> None:
+    now = timezone.now()
+    work = factories.bulk_work(at=now)
+    job = job_create(task="bulk", subject=work.pk, title="Renew 2 nodes", actor="ann", now=now)
+    offered = {role: signed_in(role).get(f"{PATH}{job.pk}/", secure=True).json().get("cancelable") for role in Role}
+    assert {role for role in Role if offered[role]} == {Role.ROOT_ADMIN, Role.SECURITY_ADMIN, Role.DEPLOYMENT_ADMIN}
+
+
 def test_a_failed_renewal_is_tried_again_as_a_new_job(client: Client) -> None:
     job = finished(renewal(RenewalStatus.FAILED))
     answer = client.post(f"{PATH}{job.pk}/retry/", content_type="application/json")
