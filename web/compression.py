@@ -10,7 +10,7 @@ KINDS = {"text/html", "text/css", "text/javascript", "image/svg+xml", "applicati
 class CompressionMiddleware(GZipMiddleware):
     """Compress pages, their files and answers of the API, unless one can contain a secret: answers to forms, and those that may not be stored.
 
-    Who sees the length of a compressed answer, and chooses a part of it, can guess the rest of it (BREACH). The token of forms is written differently in each answer.
+    An attacker who sees the length of a compressed answer, and chooses a part of the answer, can guess the rest of it (BREACH). The token of forms is written differently in each answer.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
