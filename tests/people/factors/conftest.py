@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.utils import timezone
 
 from tests import factories
-from tests.people.factors.keys import SecurityKey, code_at
+from tests.people.factors.keys import SecurityKey, code_now
 
 PASSWORD, PAGE = "correct horse battery", "/account/second-factors/"
 
@@ -48,7 +47,7 @@ class Person:
     def code(self) -> str:
         """The code that comes next: each is used once, and one of the next step is accepted too."""
         self.steps += 1
-        return code_at(self.app, timezone.now(), steps=self.steps - 1)
+        return code_now(self.app, steps=self.steps - 1)
 
     def add_app(self) -> Any:
         """Add an authenticator app. The page shows recovery codes, if they are the first."""

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import os
+import time
 from datetime import datetime
 from typing import Any
 
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.utils import timezone
 from fido2.cose import ES256
 from fido2.utils import websafe_decode, websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData
@@ -19,6 +21,16 @@ PRESENT_AND_VERIFIED = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV
 def code_at(key: str, moment: datetime, *, steps: int = 0) -> str:
     """What the app shows then, or so many steps later."""
     return format_hotp_value(hotp_value(key.replace(" ", ""), int(moment.timestamp()) // 30 + steps))
+
+
+def code_now(key: str, *, steps: int = 0) -> str:
+    """What the app shows now, or so many steps later.
+
+    The last 5 s of a period are waited out. So the console, which counts the periods for itself, finds the code in the same period.
+    """
+    while time.time() % 30 > 25:
+        time.sleep(0.1)
+    return code_at(key, timezone.now(), steps=steps)
 
 
 class SecurityKey:
