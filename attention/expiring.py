@@ -19,6 +19,8 @@ KINDS = {
     "revocation_list": "revocation list", "export": "export", "registration_password": "registration password", "token": "API token", "backup": "verified backup",
 }  # fmt: skip
 
+OF_HOLDERS = ("service", "client")  # certificates that are called after their holder
+
 
 class Happens(StrEnum):
     BY_ITSELF = "by_itself"
@@ -59,6 +61,16 @@ class Expiring:
     @property
     def kind_word(self) -> str:
         return KINDS[self.kind]
+
+    @property
+    def title(self) -> str:
+        """Its name for people. All client certificates have the same subject, so the holder names it: client certificate of rim07."""
+        return f"{self.kind_word} certificate of {self.holder}" if self.kind in OF_HOLDERS and self.holder else self.subject
+
+    @property
+    def named(self) -> str:
+        """Its kind and its name, as the subject of a sentence."""
+        return f"The {self.title}" if self.title != self.subject else f"The {self.kind_word} {self.subject}"
 
     @property
     def identity(self) -> str:

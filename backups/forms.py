@@ -32,6 +32,8 @@ class BackupForm(ServiceForm):
 
 
 class ScheduleForm(ServiceForm):
+    changes_object = True
+
     every = forms.ChoiceField(
         label="Back up", choices=[(OFF, "never automatically"), ("day", "every day"), ("week", "every week")], widget=select()
     )

@@ -100,4 +100,4 @@ def schedule(request: PageRequest) -> HttpResponse:
     elif request.method == "POST":
         request.actor.require(CHANGE)
     content = {"form": form, "schedule": schedule_current(), "passphrase_file": settings.BACKUP_PASSPHRASE_FILE, "permission": CHANGE}
-    return render(request, "backups/schedule.html", content, status=400 if form.errors else 200)
+    return render(request, "backups/schedule.html", content, status=form.status)

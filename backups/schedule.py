@@ -11,6 +11,7 @@ from backups.errors import BackupRefused
 from backups.models import Backup, BackupSchedule
 from backups.services import backup_record, backup_remove
 from backups.states import BackupState
+from certs.zone.services import zone_locked
 from web.errors import InputInvalid
 
 CHANGE = "backups.change_backupschedule"
@@ -36,7 +37,7 @@ def following(schedule: BackupSchedule, now: datetime) -> datetime | None:
 
 
 def schedule_change(*, actor: Actor, every: str, weekday: int, hour: int, keep: int, now: datetime) -> BackupSchedule:
-    """Raises: PermissionRefused, InputInvalid."""
+    """Raises: PermissionRefused, InputInvalid, ZoneMissing."""
     actor.require(CHANGE)
     errors: dict[str, list[str]] = {}
     for name, value, least, most in (("weekday", weekday, 0, 6), ("hour", hour, 0, 23), ("keep", keep, 1, MOST_KEPT)):
@@ -47,7 +48,8 @@ def schedule_change(*, actor: Actor, every: str, weekday: int, hour: int, keep: 
     if errors:
         raise InputInvalid(errors)
     with transaction.atomic():
-        schedule = BackupSchedule.objects.select_for_update().first() or BackupSchedule()
+        zone_locked()  # before its first change, the schedule has no row to lock
+        schedule = BackupSchedule.objects.first() or BackupSchedule()
         given: dict[str, Any] = {"every": every, "weekday": weekday, "hour": hour, "keep": keep}
         changed = {name: value for name, value in given.items() if value != getattr(schedule, name)}
         if changed:

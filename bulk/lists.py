@@ -20,8 +20,8 @@ class BulkItemList(List):
     empty = "No rows."
     filters = BulkItemFilter
     columns: ClassVar[Sequence[Column]] = (
-        Column("number", "No.", sort="number"),
         Column("label", "Row", "bulk/cell_label.html"),
+        Column("number", "No.", sort="number"),
         Column("state", "Result", "bulk/cell_state.html", sort="state"),
     )
     sort = "number"

@@ -6,6 +6,7 @@ import uuid
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -13,7 +14,7 @@ from bulk.actions import action_of_list, action_shown
 from bulk.errors import ActionUnknown, BulkError
 from bulk.lists import BulkItemList
 from bulk.models import BulkItem, BulkWork
-from bulk.selection import Selection
+from bulk.selection import Selection, place_of
 from bulk.services import bulk_begin, bulk_cancel, bulk_preview, secrets_take
 from bulk.view_models import NewPage, SecretsPage, new_page, work_page
 from people.sign_in.fresh_sign_in import fresh_sign_in
@@ -39,7 +40,12 @@ def new(request: PageRequest) -> HttpResponse:
     try:
         preview = bulk_preview(actor=request.actor, action=action, subjects=chosen.subjects(action, now=now), now=now)
     except InputInvalid as exc:
-        return render(request, "bulk/new.html", {"page": NewPage(action, chosen, error=str(exc))}, status=400)
+        return render(
+            request,
+            "bulk/new.html",
+            {"page": NewPage(action, chosen, error=str(exc)), "belongs_to": reverse(place_of(action).view)},
+            status=400,
+        )
     form = action.form(request.POST if confirmed else None, typed=str(len(preview.possible)) if action.danger else "")
     shown = new_page(preview, chosen, sent=request.POST if confirmed else None)
     if confirmed and form.is_valid() and not shown.error:
@@ -47,7 +53,7 @@ def new(request: PageRequest) -> HttpResponse:
             actor=request.actor, action=action, items=preview.items(), parameters=form.parameters(), request=form_id(request), now=now
         )
         return redirect("bulk:detail", pk=work.pk)
-    context = {"page": shown, "form": form, "form_id": form_id(request)}
+    context = {"page": shown, "form": form, "form_id": form_id(request), "belongs_to": reverse(place_of(action).view)}
     return render(request, "bulk/new.html", context, status=400 if confirmed else 200)
 
 
@@ -55,7 +61,7 @@ def new(request: PageRequest) -> HttpResponse:
 def detail(request: PageRequest, pk: uuid.UUID) -> HttpResponseBase:
     work, now = get_object_or_404(BulkWork, pk=pk), timezone.now()
     listed = Listed(request, BulkItemList(work), ITEMS.filter(work=work), now=now)
-    return listed.answer or listed.page("bulk/work.html", page=work_page(work, actor=request.actor))
+    return listed.answer or listed.page("bulk/work.html", page=work_page(work, actor=request.actor), belongs_to=reverse("jobs:list"))
 
 
 @page("bulk.view_bulkwork")

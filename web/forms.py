@@ -9,7 +9,10 @@ from django.utils.crypto import salted_hmac
 
 from web.errors import InputInvalid
 
-CHANGED = "Another person changed this after you opened the page. Compare the values, correct yours, then save: yours replace those that are saved now."
+CHANGED = (
+    "This was changed after you opened the page, by another person or in another window. "
+    "Compare the values, correct yours, then save: yours replace those that are saved now."
+)
 
 
 @dataclass(frozen=True)

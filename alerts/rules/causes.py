@@ -76,14 +76,14 @@ def _of_thing(thing: Expiring, thresholds: Mapping[str, Sequence[float]], waits:
     """The cause of a thing itself. Automatic work that is not late is no cause."""
     if is_overdue(thing, now) and thing.wording.due_at:
         late = clocks.length(now - thing.wording.due_at)
-        title = f"The {thing.kind_word} {thing.subject} should have been renewed {late} ago"
+        title = f"{thing.named} should have been renewed {late} ago"
         code, days, severity = NOT_RENEWED, None, Severity.WARNING
     else:
         days = passed(thing, thresholds_of(thing.kind, thresholds), now)
         if days is None or thing.wording.happens == Happens.BY_ITSELF:
             return None
         expiry = f"expires in {clocks.length(thing.not_after - now)}" if thing.not_after >= now else "has expired"
-        title = f"The {thing.kind_word} {thing.subject} {expiry}"
+        title = f"{thing.named} {expiry}"
         code, severity = EXPIRES, severity_at(days, thing, now)
     text = f"Its expiry date is {clocks.stamp(thing.not_after)}. {thing.owner} is responsible for it."
     return Cause(code, thing.subject, thing.identity, severity, title, text, thing.wording.text, thing.url, None, days, waits)

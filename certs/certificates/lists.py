@@ -33,7 +33,7 @@ class CertificateList(List):
     filters = CertificateFilter
     columns = (
         Column("subject", "Certificate", "certs/certificates/cell_subject.html"),
-        Column("kind", "Kind"),
+        Column("kind", "Kind", "certs/certificates/cell_kind.html"),
         Column("holder", "Holder", "certs/certificates/cell_holder.html", sort="holder"),
         Column("issuer", "Issuer", "certs/certificates/cell_issuer.html"),
         Column("not_after", "Lifetime left", "certs/certificates/cell_life.html", sort="not_after"),

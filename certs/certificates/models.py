@@ -110,7 +110,7 @@ class Certificate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.subject}"
+        return self.title
 
     @property
     def title(self) -> str:

@@ -18,6 +18,8 @@ LABELS = {
 class KeyTypesForm(ServiceForm):
     """One field for each kind of certificate."""
 
+    changes_object = True
+
     root = forms.ChoiceField(widget=select())
     service = forms.ChoiceField(widget=select())
     client = forms.ChoiceField(widget=select())

@@ -35,4 +35,4 @@ def key_types(request: PageRequest) -> HttpResponse:
     shown = KeyTypesPage(
         request.method == "GET" and "saved" in request.GET, {str(kind): found for kind, found in settings.QMC_KEY_TYPES.items()}
     )
-    return render(request, "certs/keys/key_types.html", {"page": shown, "form": form}, status=400 if form.errors else 200)
+    return render(request, "certs/keys/key_types.html", {"page": shown, "form": form}, status=form.status)

@@ -10,7 +10,7 @@ from audit.actors import Actor
 from audit.record import record
 from certs.keys.policy import SELECTABLE
 from certs.models import TrustZone
-from certs.zone.services import zone_current, zone_founded
+from certs.zone.services import zone_current, zone_founded, zone_locked
 from pki.core.keys import DEFAULT_KEY_TYPES, KeyType
 from pki.core.roles import Kind
 from web.errors import InputInvalid
@@ -28,7 +28,11 @@ def key_type(kind: Kind) -> KeyType:
 
 def key_types_of_site() -> dict[Kind, KeyType]:
     """The type of each kind in the site's data, or its default. The environment can override it. Raises: ZoneMissing."""
-    stored = zone_current().key_types
+    return _types(zone_current())
+
+
+def _types(zone: TrustZone) -> dict[Kind, KeyType]:
+    stored = zone.key_types
     return {Kind(kind): KeyType(stored.get(kind, DEFAULT_KEY_TYPES[Kind(kind)])) for kind in SELECTABLE}
 
 
@@ -39,14 +43,14 @@ def key_types_set(*, actor: Actor, types: Mapping[str, str], now: datetime) -> d
     Raises: PermissionRefused, InputInvalid, ZoneMissing.
     """
     actor.require(PERMISSION)
-    before = key_types_of_site()
     errors = {kind: [f"Choose one of {', '.join(SELECTABLE[kind])}."] for kind in types if types[kind] not in SELECTABLE[kind]}
     if errors:
         raise InputInvalid(errors)
+    zone = zone_locked()
+    before = _types(zone)
     after = before | {Kind(kind): KeyType(types[kind]) for kind in types}
     changed = {str(kind): {"from": str(before[kind]), "to": str(after[kind])} for kind in after if after[kind] != before[kind]}
     if changed:
-        zone = zone_current()
         stored = {str(kind): str(found) for kind, found in after.items() if found != DEFAULT_KEY_TYPES[kind]}
         TrustZone.objects.filter(pk=zone.pk).update(key_types=stored)
         record(actor=actor, action="key_types.set", target=zone, detail=changed, now=now)

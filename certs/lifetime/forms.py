@@ -3,8 +3,12 @@
 from django import forms
 from django.urls import reverse_lazy
 
+from web.forms import ServiceForm
 
-class LifetimeForm(forms.Form):
+
+class LifetimeForm(ServiceForm):
+    changes_object = True
+
     months = forms.IntegerField(
         label="Lifetime of new certificates, in months",
         help_text="A whole number from 12 to 60. Existing certificates keep their expiry date.",

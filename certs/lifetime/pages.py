@@ -22,4 +22,4 @@ def lifetime(request: PageRequest) -> HttpResponse:
             saved = lifetime_set(actor=request.actor, months=months, now=now)
             form, months = LifetimeForm(initial={"months": saved.months}), saved.months
     shown = lifetime_page(months=None if form.errors else months, saved=saved, actor=request.actor, now=now)
-    return render(request, "certs/lifetime/lifetime.html", {"page": shown, "form": form, "now": now})
+    return render(request, "certs/lifetime/lifetime.html", {"page": shown, "form": form, "now": now}, status=409 if form.conflicts else 200)

@@ -10,7 +10,7 @@ from audit.actors import Actor
 from audit.record import record
 from certs.lifetime.renewal_forecast import RenewalBasis, holders_due, renewal_basis
 from certs.models import Certificate, CertificateQuerySet, Export, TrustZone
-from certs.zone.services import zone_current
+from certs.zone.services import zone_current, zone_locked
 from pki.core import lifetime
 from pki.core.roles import OWN_KINDS, Kind
 
@@ -124,7 +124,7 @@ def lifetime_preview(*, actor: Actor, months: int, now: datetime) -> Preview:
 def lifetime_set(*, actor: Actor, months: int, now: datetime) -> Lifetime:
     """Set the lifetime. A value outside 12–60 becomes 12 or 60 (S8). Raises: PermissionRefused, ZoneMissing."""
     actor.require("certs.change_trustzone")
-    zone, asked = zone_current(), clamped(months)
+    zone, asked = zone_locked(), clamped(months)
     detail = {"from": zone.lifetime_months, "requested": str(asked.requested), "to": asked.months}
     TrustZone.objects.filter(pk=zone.pk).update(lifetime_months=asked.months)
     record(actor=actor, action="lifetime.set", target=zone, detail=detail, now=now)

@@ -103,6 +103,8 @@ class RequestForm(ServiceForm):
 class ChoiceForm(ServiceForm):
     """A thumbprint that is entered takes precedence over the selected certificate."""
 
+    changes_object = True
+
     pick = forms.ChoiceField(
         label="Certificate", required=False, widget=select(),
         help_text="The certificate that the node serves to browsers after its next call.",

@@ -174,5 +174,5 @@ def node_choice(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
             shown = replace(shown, findings=exc.findings)
         except NodesError as exc:
             form.add_error(None, str(exc))
-    status = 409 if shown.findings else 400 if form.errors else 200
+    status = 409 if shown.findings else form.status
     return render(request, "nodes/browser_certificates/node.html", {"page": shown, "form": form}, status=status)

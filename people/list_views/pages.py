@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse
@@ -64,6 +64,10 @@ def _person(request: PageRequest) -> Person:
     return cast(User, request.user).person
 
 
+def _context(place: ListPlace, shown: ColumnsPage | ViewPage) -> dict[str, Any]:
+    return {"page": shown, "belongs_to": reverse(place.view)}
+
+
 def _columns_page(place: ListPlace, order: list[str], shown: list[str], size: int) -> ColumnsPage:
     columns = {column.name: column for column in place.declared.columns}
     first, last = next(iter(columns)), len(order) - 1
@@ -85,7 +89,7 @@ def columns(request: PageRequest, name: str) -> HttpResponse:
         return render(
             request,
             "people/list_views/columns.html",
-            {"page": _columns_page(place, list(dict.fromkeys(order)), shown, kept.size or PAGE_SIZE)},
+            _context(place, _columns_page(place, list(dict.fromkeys(order)), shown, kept.size or PAGE_SIZE)),
         )
     order = [*dict.fromkeys([known[0], *(column for column in request.POST.getlist("order") if column in known), *known])]
     shown = [known[0], *request.POST.getlist("shown")]
@@ -96,7 +100,8 @@ def columns(request: PageRequest, name: str) -> HttpResponse:
     elif "save" in request.POST:
         list_choice_keep(person=_person(request), place=place, columns=[column for column in order if column in shown], page_size=number)
     else:
-        return render(request, "people/list_views/columns.html", {"page": _columns_page(place, _moved(order, request.POST), shown, number)})
+        moved = _columns_page(place, _moved(order, request.POST), shown, number)
+        return render(request, "people/list_views/columns.html", _context(place, moved))
     return redirect(place.view)
 
 
@@ -125,7 +130,7 @@ def view_new(request: PageRequest, name: str) -> HttpResponse:
     if not mine:
         del form.fields["with_columns"]
     shown = ViewPage("Save this view", f"{reverse(place.view)}?{query_kept(asked)}", asked)
-    return render(request, "people/list_views/view.html", {"page": shown, "form": form}, status=400 if form.errors else 200)
+    return render(request, "people/list_views/view.html", _context(place, shown) | {"form": form}, status=400 if form.errors else 200)
 
 
 @page(ANYBODY)
@@ -144,5 +149,5 @@ def view(request: PageRequest, pk: uuid.UUID) -> HttpResponse:
             return redirect(back)
         except InputInvalid as exc:
             form.refuse(exc)
-    context = {"page": ViewPage(f"View: {row.name}", back, row.query, row), "form": form}
+    context = _context(place, ViewPage(f"View: {row.name}", back, row.query, row)) | {"form": form}
     return render(request, "people/list_views/view.html", context, status=400 if form.errors else 200)

@@ -21,6 +21,8 @@ class PasswordForm(LinkForm):
 class AppearanceForm(ServiceForm):
     """How pages look to one person."""
 
+    changes_object = True
+
     time_zone = forms.CharField(
         label="Time zone", required=False, max_length=LONGEST, widget=time_zone_input(placeholder="that of the browser"),
         help_text="Of the times on pages, such as Europe/Berlin. Empty means that of the browser. Point at a time to see it in UTC.",

@@ -89,7 +89,7 @@ def appearance(request: PageRequest) -> HttpResponse:
             form.refuse(exc)
         else:
             return redirect("/account/?shown")
-    return render(request, "people/profile/appearance.html", {"form": form}, status=400 if form.errors else 200)
+    return render(request, "people/profile/appearance.html", {"form": form}, status=form.status)
 
 
 @require_POST

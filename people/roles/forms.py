@@ -9,6 +9,8 @@ from web.forms import ServiceForm
 class RolesRuleForm(ServiceForm):
     """Which roles require a second factor."""
 
+    changes_object = True
+
     roles = forms.MultipleChoiceField(
         label="Roles that require a second factor", required=False, choices=[(role, role) for role in ROLES],
         widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),

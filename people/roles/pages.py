@@ -25,4 +25,4 @@ def roles(request: PageRequest) -> HttpResponse:
         except InputInvalid as exc:
             form.refuse(exc)
     context = {"states": states, "columns": COLUMNS, "form": form, "saved": request.method == "GET" and "saved" in request.GET}
-    return render(request, "people/roles/roles.html", context, status=400 if form.errors else 200)
+    return render(request, "people/roles/roles.html", context, status=form.status)

@@ -12,9 +12,9 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def crumbs(context: Context) -> list[Crumb]:
-    """The pages above this one, from the list down."""
-    request = context["request"]
-    return crumbs_of(request.path, actor=request.actor)
+    """The pages above this one, from the list down. A page whose address does not say it gives `belongs_to`, the address of the page above."""
+    request, above = context["request"], context.get("belongs_to")
+    return crumbs_of(f"{above}page/" if above else request.path, actor=request.actor)
 
 
 @register.simple_tag

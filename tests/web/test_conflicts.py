@@ -53,6 +53,34 @@ def roles() -> tuple[str, Fields, Fields]:
     return f"/people/{person.pk}/", {"roles": ["AuditAdmin"]}, {"roles": ["SecurityAdmin"]}
 
 
+def lifetime() -> tuple[str, Fields, Fields]:
+    return "/settings/lifetime/", {"months": 24}, {"months": 36}
+
+
+def key_types() -> tuple[str, Fields, Fields]:
+    fields = {"root": "EC P-384", "service": "RSA-3072", "cluster": "RSA-3072"}
+    return "/settings/key-types/", fields | {"client": "EC P-384"}, fields | {"client": "RSA-2048"}
+
+
+def rules_of_roles() -> tuple[str, Fields, Fields]:
+    return "/people/roles/", {"roles": ["AuditAdmin"]}, {"roles": ["Viewer"]}
+
+
+def appearance() -> tuple[str, Fields, Fields]:
+    fields = {"time_zone": "", "theme": "dark"}
+    return "/account/appearance/", fields | {"date_form": "iso"}, fields | {"date_form": "dots"}
+
+
+def schedule() -> tuple[str, Fields, Fields]:
+    fields = {"every": "week", "weekday": 3, "hour": 4}
+    return "/backups/schedule/", fields | {"keep": 11}, fields | {"keep": 22}
+
+
+def browser_choice() -> tuple[str, Fields, Fields]:
+    made = factories.registered_node()
+    return f"/nodes/{made.pk}/browser-certificate/", {"thumbprint": "1a" * 20}, {"thumbprint": "2b" * 20}
+
+
 @pytest.fixture
 def ann(client: Client, site_directory: Path) -> Client:
     user = User.objects.create_superuser("ann", password="a long password")
@@ -67,20 +95,24 @@ def version(page: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("thing", [connection, node, deployment, receiver, roles])
+THINGS = [
+    connection, node, deployment, receiver, roles, lifetime, key_types, rules_of_roles, appearance, schedule, browser_choice
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("thing", THINGS)
 def test_the_second_person_sees_both_values(thing: Callable[[], tuple[str, Fields, Fields]], ann: Client) -> None:
     path, first, second = thing()
     read = {"version": version(ann.get(path, secure=True).content.decode())}
-    answer = ann.post(path, first | read, secure=True)
-    assert answer.status_code == 302
-    assert ann.post(path, first | read, secure=True).status_code == 302, "the same form sent twice is no conflict"
+    assert ann.post(path, first | read, secure=True).status_code < 400
+    assert ann.post(path, first | read, secure=True).status_code < 400, "the same form sent twice is no conflict"
     refused = ann.post(path, second | read, secure=True)
     page = refused.content.decode()
-    assert (refused.status_code, "Another person changed this" in page) == (409, True)
+    assert (refused.status_code, "This was changed after you opened the page" in page) == (409, True)
     row = page[page.index("Saved now") :]
     (name,) = (name for name in first if first[name] != second[name])
     assert all(str(fields[name]).strip("[]'") in row for fields in (first, second))
-    assert ann.post(path, second | {"version": version(page)}, secure=True).status_code == 302
+    assert ann.post(path, second | {"version": version(page)}, secure=True).status_code < 400
 
 
 def test_a_wrong_field_does_not_hide_the_conflict(ann: Client) -> None:
@@ -89,4 +121,4 @@ def test_a_wrong_field_does_not_hide_the_conflict(ann: Client) -> None:
     answer = ann.post(path, first | read, secure=True)
     assert answer.status_code == 302
     page = ann.post(path, second | read | {"name": ""}, secure=True)
-    assert (page.status_code, "Another person changed this" in page.content.decode()) == (409, True)
+    assert (page.status_code, "This was changed after you opened the page" in page.content.decode()) == (409, True)

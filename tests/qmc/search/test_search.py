@@ -125,6 +125,11 @@ def test_breadcrumbs_are_the_pages_above(node: Node, ann: Actor) -> None:
     ]
 
 
+@pytest.mark.parametrize("path", ["/account/lists/nodes/columns/", "/account/lists/nodes/views/new/"])
+def test_a_page_about_a_list_leads_back_to_the_list(site_directory: Any, path: str) -> None:
+    assert '<li><a href="/nodes/">Nodes</a></li>' in factories.administrator().get(path, secure=True).content.decode()
+
+
 def test_every_place_is_a_page() -> None:
     assert {place.name for place in PLACES} <= _permissions().keys()
     assert {shortcut.view for shortcut in SHORTCUTS if shortcut.view} <= {place.name for place in PLACES}
