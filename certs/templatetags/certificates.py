@@ -22,12 +22,7 @@ def bar(context: Context, certificate: Certificate) -> SafeString:
     share = max(0.0, min(100.0, 100 * (certificate.not_after - now).total_seconds() / lifetime_s))
     in_force = certificate.status == CertificateStatus.ISSUED
     color = BAR_COLORS.get(certificate.expiry_status(now), "red") if in_force else "grey"
-    return format_html(
-        '<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-        '<rect class="bar-track" width="100" height="8"/><rect class="bar-{}" width="{}" height="8"/></svg>',
-        color,
-        f"{share:.1f}",
-    )
+    return format_html('<svg class="bar" aria-hidden="true"><rect class="bar-{}" width="{}%" height="100%"/></svg>', color, f"{share:.1f}")
 
 
 @register.simple_tag(takes_context=True)
