@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from functools import cache, wraps
+from functools import cache, lru_cache, wraps
 from typing import Concatenate, ParamSpec, cast
 from urllib.parse import urlsplit
 
@@ -103,8 +103,12 @@ def may_open(actor: Actor, name: str) -> bool:
 
 def may_open_path(actor: Actor, path: str) -> bool:
     """The same for the path of a page, with or without a query."""
-    match = resolve(urlsplit(path).path)
-    return may_open(actor, match.view_name)
+    return may_open(actor, _name_of(urlsplit(path).path))
+
+
+@lru_cache(maxsize=4096)  # the rows of a list are drawn again and again
+def _name_of(path: str) -> str:
+    return resolve(path).view_name
 
 
 def number(request: HttpRequest, name: str) -> int | None:

@@ -40,7 +40,7 @@ def test_a_moment_has_one_form_with_the_exact_time_in_utc_on_hover(shown, text: 
     element = shown(NOW.astimezone(timezone(timedelta(hours=9))))
     assert f">{text}</time>" in element
     assert 'title="29 Nov 2026, 14:05:09 UTC"' in element
-    assert 'datetime="2026-11-29T14:05:09+00:00"' in element
+    assert 'datetime="2026-11-29T14:05:09Z"' in element
 
 
 @pytest.mark.parametrize(

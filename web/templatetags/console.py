@@ -138,10 +138,11 @@ def now_of(context: Context) -> datetime:
 
 def _time(moment: datetime, text: str, form: str, seconds: float | None = None) -> SafeString:
     """`text` for a moment, with the exact time in UTC on hover. times.js shows `moment` and `day` in the reader's time zone, and counts `seconds` on."""
-    counted = f' data-seconds="{seconds:.1f}"' if seconds is not None else ""
+    counted = f' data-seconds="{seconds:.0f}"' if seconds is not None else ""
     utc = moment.astimezone(UTC)
+    written = f"{utc.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
     # Nothing of it needs to be escaped, and a list has a hundred of them.
-    return mark_safe(f'<time datetime="{utc.isoformat()}" title="{clocks.exact(utc)}" data-form="{form}"{counted}>{text}</time>')  # noqa: S308
+    return mark_safe(f'<time datetime="{written}" title="{clocks.exact(utc)}" data-form="{form}"{counted}>{text}</time>')  # noqa: S308
 
 
 @register.simple_tag(takes_context=True)
