@@ -52,7 +52,7 @@ faults-wheels: setup
 
 # Every row of every table and every example of every property, of what needs no site of its own.
 faults-tables: setup
-	QMC_SLOW=1 $(BIN)/python -m pytest $(addprefix tests/,pki audit jobs agent certs nodes qmc people bulk web backups storage outbound alerts)
+	QMC_SLOW=1 $(BIN)/python -m pytest $(addprefix tests/,pki audit jobs agent certs nodes qmc people bulk web backups storage outbound alerts qrs)
 
 # Five years of renewals and root rotations under a shifted clock; a quarter of an hour.
 years: .venv/.development system

@@ -19,6 +19,7 @@ from agent import tls
 from agent.store import Installed, Store
 from pki.core.addresses import bare, is_wildcard
 from pki.core.errors import PKIError
+from qrs.conventions.paths import qrs_path
 from web.middleware import is_api
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ HANDSHAKE_DEADLINE_S, READ_DEADLINE_S, KEEP_ALIVE_S = 3, 10, 15
 READ_BUFFER = 16 * 1024  # of each TLS connection: the size of a record. asyncio reserves 256 KiB, and thousands of nodes may call.
 MOST_KEPT = 500  # With more open connections, each is closed after its answer.
 LARGEST_HEADER, LARGEST_BODY, THREADS = 16 * 1024, 1024 * 1024, 16
-MOST_SWALLOWED, TOO_LARGE = 64 * 1024 * 1024, "/too-large/"
+MOST_SWALLOWED, TOO_LARGE, QRS_TOO_LARGE = 64 * 1024 * 1024, "/too-large/", "/qrs/too-large"
 ContextMaker = Callable[[Installed], ssl.SSLContext]
 LOOKS_AFTER_TICKS = 10  # a tick is a tenth of a second
 
@@ -80,23 +81,46 @@ def application(wsgi: Any) -> Any:
                 message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             await send(message)
 
-        length = dict(scope["headers"]).get(b"content-length", b"0")
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > LARGEST_BODY:
             await _swallow(receive)
             await inner(_too_large(scope), _nothing, answer)
-            return
-        received = 0
-
-        async def limited() -> Any:
-            # A chunked body has no length header: it is cut at the limit.
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            return message if received <= LARGEST_BODY else {"type": "http.disconnect"}
-
-        await inner(scope, limited, answer)
+        elif b"transfer-encoding" not in headers:
+            await inner(scope, receive, answer)
+        elif (body := await _whole(receive)) is None:
+            await inner(_too_large(scope), _nothing, answer)
+        else:
+            await inner(_with_length(scope, len(body)), _one_part(body), answer)
 
     return run
+
+
+async def _whole(receive: Any) -> bytes | None:
+    """A chunked body. It has no length header, without which Django reads nothing. None if it is too large, or the caller has hung up."""
+    body = b""
+    while len(body) <= LARGEST_BODY:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return body if len(body) <= LARGEST_BODY else None
+    await _swallow(receive)
+    return None
+
+
+def _with_length(scope: Any, length: int) -> Any:
+    """The same request with the length of its body."""
+    headers = [(name, value) for name, value in scope["headers"] if name not in (b"transfer-encoding", b"content-length")]
+    return {**scope, "headers": [*headers, (b"content-length", str(length).encode())]}
+
+
+def _one_part(body: bytes) -> Callable[[], Any]:
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 async def _swallow(receive: Any) -> None:
@@ -111,9 +135,10 @@ async def _swallow(receive: Any) -> None:
 
 def _too_large(scope: Any) -> Any:
     """A request of the same caller for the page that says so. A caller of the API gets problem details, because its `Accept` is left out."""
-    left_out = {b"content-length", b"content-type"} | ({b"accept"} if is_api(scope["path"]) else set())
+    left_out = {b"content-length", b"content-type", b"transfer-encoding"} | ({b"accept"} if is_api(scope["path"]) else set())
+    path = TOO_LARGE if qrs_path(scope["path"]) is None else QRS_TOO_LARGE
     headers = [(name, value) for name, value in scope["headers"] if name not in left_out]
-    return {**scope, "method": "GET", "path": TOO_LARGE, "raw_path": TOO_LARGE.encode(), "query_string": b"", "headers": headers}
+    return {**scope, "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
 
 
 async def _nothing() -> Any:

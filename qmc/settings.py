@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "nodes",
     "backups",
     "alerts",
+    "qrs",
     "qmc",
 ]
 IS_NODE_API = INSTALLATION.process == NODE_API
@@ -108,6 +109,7 @@ FOR_AGENTS = [
     "csp.middleware.CSPMiddleware",
     "web.middleware.RequestMiddleware",
     "nodes.node_api.peer.CertificateMiddleware",
+    "qrs.conventions.middleware.QrsMiddleware",
     "web.middleware.ApiMiddleware",
     "django.middleware.common.CommonMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -119,6 +121,7 @@ FOR_PEOPLE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "web.middleware.RequestMiddleware",
+    "qrs.conventions.middleware.QrsMiddleware",
     "web.middleware.ApiMiddleware",
     "qmc.addresses.names.HostMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

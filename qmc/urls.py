@@ -1,4 +1,4 @@
-"""Addresses on port 8443: pages, and the REST API for sessions and tokens."""
+"""Addresses on port 8443: pages, the REST API, and the QRS-compatible API, for sessions and tokens."""
 
 from allauth.account import views as account
 from django.urls import include, path
@@ -47,6 +47,7 @@ from qmc.search.api import Search
 from qmc.site_settings.api import SiteSettings
 from qmc.site_settings.pages import every_setting
 from qmc.syslog import api as syslog
+from qrs.endpoints.views import ConsoleQrs
 from web.schema import Schema
 
 API = [
@@ -142,6 +143,8 @@ API = [
 handler404, handler500 = "qmc.error_pages.not_found", "qmc.error_pages.failed"
 urlpatterns = [
     *(path("api/v1/" + str(pattern.pattern), pattern.callback, name=pattern.name) for pattern in API),
+    path("qrs/", ConsoleQrs.as_view(), name="qrs"),
+    path("qrs/<path:address>", ConsoleQrs.as_view()),
     path("", overview.overview, name="overview"),
     path("overview/next-expiry/", dashboard.following, name="dashboard_next"),
     path("overview/nodes/", dashboard.nodes, name="dashboard_nodes"),

@@ -16,7 +16,7 @@ from tests.faults.steps import EVERY_STEP
 ROOT = Path(__file__).parent.parent
 # In this order: each imports only the earlier ones.
 APPS = [
-    "pki", "agent", "sealing", "outbound", "jobs", "audit", "attention", "web", "people", "bulk", "certs", "nodes", "storage", "backups", "alerts", "qmc",
+    "pki", "agent", "sealing", "outbound", "jobs", "audit", "attention", "web", "people", "bulk", "certs", "nodes", "storage", "backups", "alerts", "qrs", "qmc",
 ]  # fmt: skip
 # The rooms of an app from the ground up. What an app has beside its rooms is above them all, but for these files, which all rooms share.
 ROOMS = {
@@ -57,6 +57,7 @@ ROOMS = {
         "automatic",
         "node_api",
     ],
+    "qrs": ["conventions", "filters", "callers", "endpoints", "cluster", "node_configurations", "about"],
     "alerts": ["channels", "routes", "rules", "alerts", "deliveries", "state_changes", "watchdog", "board"],
     "qmc": ["addresses", "audit_log", "expiry", "help", "jobs", "dashboard", "overview", "recreation", "search", "syslog", "site_settings"],
 }

@@ -94,9 +94,22 @@ def _detail(exc: Exception) -> str:
 def refusal_of(exc: Exception) -> str | None:
     """The sentences of an error that a person can do something about, with the remedies of all checks. None for an unexpected error, and while the database is unavailable."""
     found = _known(exc)
-    if found is None or found[0] >= 500:
-        return None
+    return None if found is None or found[0] >= 500 else _sentences(exc)
+
+
+def _sentences(exc: Exception) -> str:
     return " ".join(error.message for error in _errors(exc)) if isinstance(exc, Blocked) else _detail(exc)
+
+
+def in_words(exc: Exception, where: str) -> tuple[int, str]:
+    """The status of any error, and its sentences with the remedies of all checks. An unexpected one is logged and gets a fixed text."""
+    found = _known(exc)
+    if found is None:
+        log.error("unexpected error in %s", where, exc_info=exc)
+        return 500, UNEXPECTED
+    if found[0] >= 500:
+        log.warning("%s in %s: %s", found[1], where, exc)
+    return found[0], _sentences(exc)
 
 
 def problem_handler(exc: Exception, context: dict[str, Any]) -> JsonResponse:

@@ -15,6 +15,8 @@ PARAMETER = re.compile(r"<uuid:\w+>")
 SEARCHES = ("0042", "nothing-has-this-name")
 # Addresses that are no page of the signed-in console, and why.
 LEFT_OUT = {
+    "qrs/": "programs call it, with a key in a header",
+    "qrs/<path:address>": "programs call it, with a key in a header",
     "accounts/logout/": "it is shown only without scripts",
     "accounts/login/": "a signed-in person is sent to the overview",
     "accounts/signup/": "it is closed",

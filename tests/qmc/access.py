@@ -144,6 +144,7 @@ def objects_make(owner: User, *, now: datetime) -> Objects:
         "/syslog-receivers/": (str(syslog.pk),),
         "/settings/syslog/": (str(syslog.pk),),
         "/bulk/": (str(factories.bulk_work(at=now, account=owner).pk),),
+        "/qrs/": ("about",),
         "/help/": ("alerts",),
         "/help/files/": ("register-node.sh",),
         "/account/lists/": ("nodes",),

@@ -1,0 +1,17 @@
+"""The enumerations of this API, and an empty object of each type."""
+
+from typing import Any
+
+from qrs.endpoints.types import NO_ID, time_text
+from qrs.node_configurations.types import PURPOSE, PURPOSES, SCHEMA, SERVICES
+
+ENUMERATIONS = (PURPOSES,)
+_OBJECT = {"id": NO_ID, "createdDate": time_text(None), "modifiedDate": time_text(None), "modifiedByUserName": ""}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "servernodeconfiguration": _OBJECT
+    | {
+        "customProperties": [], "name": "", "hostName": "", "isCentral": False, "nodePurpose": PURPOSE, **dict.fromkeys(SERVICES, False),
+        "schedulerReloadEnabled": False, "schedulerPreloadEnabled": False, "temporaryfilepath": "", "failoverCandidate": False,
+        "serviceCluster": None, "roles": [], "tags": [], "privileges": None, "schemaPath": SCHEMA,
+    },
+}  # fmt: skip
