@@ -51,6 +51,7 @@ from sealing.walk import sealed_counts
 from tests import factories
 from tests.age import sealed_at_once
 from tests.site_template import prepared, settings_of
+from tests.slow import takes_minutes
 from tests.whole_log import verify
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -377,6 +378,7 @@ def test_an_older_backup_gets_a_central_key_and_is_re_encrypted(zone: TrustZone,
     assert any("encrypted with a database key" in remark for remark in report.remarks)
 
 
+@takes_minutes
 def test_an_older_backup_gets_a_register_of_names(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
     fill_with_nodes()
     export = factories.export("A.example", at=NOW, made_generation=1)
@@ -399,6 +401,7 @@ def test_a_backup_restores_its_central_key(zone: TrustZone, tmp_path: Path, sett
     assert settings.CENTRAL_KEY_FILE.stat().st_mode & 0o777 == 0o600
 
 
+@takes_minutes
 def test_a_backup_without_its_central_key_is_refused_and_changes_nothing(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
     fill_with_nodes()
     backup_make(file=tmp_path / "b.age", passphrase=WORD, actor=SYSTEM, now=NOW)
@@ -448,6 +451,7 @@ def test_an_older_database_beside_a_newer_file_is_found_with_its_times(zone: Tru
     assert (checkpoint.number, verify() > 0, Finding.objects.count()) == (3, True, 0)
 
 
+@takes_minutes
 def test_a_newer_file_of_checkpoints_is_kept_beside_the_restored_one(zone: TrustZone, tmp_path: Path, settings: Any) -> None:
     content, file = backed_up(tmp_path), tmp_path / "restored/audit/checkpoints"
     file.parent.mkdir(parents=True)

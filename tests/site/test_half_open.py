@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from agent import tls
 from agent.store import Store
 from sitekit.site import Site
+from tests.slow import takes_minutes
 
 
 def ask(context: ssl.SSLContext, port: int, name: str, path: str) -> bytes:
@@ -28,6 +29,7 @@ def half_sent(site: Site, context: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
         yield secure
 
 
+@takes_minutes
 def test_half_open_and_half_sent_connections_delay_no_client_and_are_closed(site: Site) -> None:
     installed = Store(site.data / "node").current()
     assert installed is not None

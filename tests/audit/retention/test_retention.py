@@ -44,6 +44,7 @@ from sitekit.engines import ENGINES, engine
 from sitekit.site import ROOT
 from tests import factories
 from tests.audit.checkpoints.test_signing import execute, write
+from tests.slow import one_of
 
 NOW = timezone.now().replace(microsecond=0) + timedelta(minutes=5)  # after the events of the site
 LATER = NOW + KEPT + timedelta(days=2)
@@ -430,7 +431,7 @@ def test_a_channel_gets_its_changes_before_they_are_removed(ends: list[int]) -> 
 
 
 @pytest.mark.both_engines
-@pytest.mark.parametrize("on", ENGINES)
+@pytest.mark.parametrize("on", one_of(len(ENGINES), ENGINES))
 def test_a_worker_that_is_killed_at_any_step_loses_nothing(on: str, tmp_path: Path) -> None:
     with engine(on, tmp_path / "engine") as environment:
         own = {name: value for name, value in os.environ.items() if not name.startswith("QMC_")}
