@@ -137,7 +137,8 @@ FOR_PEOPLE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 MIDDLEWARE = FOR_AGENTS if IS_NODE_API else FOR_PEOPLE
-ROOT_URLCONF = "qmc.urls_node" if IS_NODE_API else "qmc.urls"
+CONSOLE_URLCONF = "qmc.urls"
+ROOT_URLCONF = "qmc.urls_node" if IS_NODE_API else CONSOLE_URLCONF
 CSRF_FAILURE_VIEW = "qmc.error_pages.form_refused"
 TEMPLATES = [
     {

@@ -12,3 +12,6 @@ class QrsConfig(AppConfig):
         from qrs.about import api as about  # noqa: F401, PLC0415
         from qrs.cluster import api as cluster  # noqa: F401, PLC0415
         from qrs.node_configurations import api as node_configurations  # noqa: F401, PLC0415
+        from qrs.registration import api as registration  # noqa: F401, PLC0415
+        from qrs.selections import api as selections  # noqa: F401, PLC0415
+        from qrs.service_status import api as service_status  # noqa: F401, PLC0415

@@ -3,9 +3,11 @@
 from typing import Any
 
 from qrs.endpoints.types import NO_ID, time_text
-from qrs.node_configurations.types import PURPOSE, PURPOSES, SCHEMA, SERVICES
+from qrs.node_configurations.types import PURPOSE, PURPOSES, SCHEMA, SERVICES, TYPES
+from qrs.service_status.types import SCHEMA as STATUS_SCHEMA
+from qrs.service_status.types import STATES
 
-ENUMERATIONS = (PURPOSES,)
+ENUMERATIONS = (PURPOSES, TYPES, STATES)
 _OBJECT = {"id": NO_ID, "createdDate": time_text(None), "modifiedDate": time_text(None), "modifiedByUserName": ""}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "servernodeconfiguration": _OBJECT
@@ -14,4 +16,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "schedulerReloadEnabled": False, "schedulerPreloadEnabled": False, "temporaryfilepath": "", "failoverCandidate": False,
         "serviceCluster": None, "roles": [], "tags": [], "privileges": None, "schemaPath": SCHEMA,
     },
+    "servicestatus": _OBJECT
+    | {
+        "serviceType": 0, "serviceState": 0, "timestamp": time_text(None), "serverNodeConfiguration": None, "privileges": None,
+        "schemaPath": STATUS_SCHEMA,
+    },
+    "servicecluster": _OBJECT | {"name": "", "settings": None, "privileges": None, "schemaPath": "ServiceCluster"},
 }  # fmt: skip

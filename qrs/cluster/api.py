@@ -16,7 +16,8 @@ from qrs.filters.fields import constant_text, guid
 FIELDS = {"id": guid("pk"), "name": constant_text(NAME)}
 
 
-def _found(call: Call) -> list[TrustZone]:
+def clusters_found(call: Call) -> list[TrustZone]:
+    """What the filter finds. Raises: PermissionRefused, FilterInvalid."""
     call.caller.actor.require("nodes.view_node")
     return list(TrustZone.objects.filter(Q(pk=zone_current().pk), call.query(FIELDS)))
 
@@ -24,19 +25,19 @@ def _found(call: Call) -> list[TrustZone]:
 @endpoint("GET", "servicecluster", takes_filter=True)
 def listed(call: Call) -> Answer:
     """The service clusters that the filter finds, condensed. A site has one."""
-    return Answer([cluster_condensed(zone) for zone in _found(call)])
+    return Answer([cluster_condensed(zone) for zone in clusters_found(call)])
 
 
 @endpoint("GET", "servicecluster/full", takes_filter=True)
 def full(call: Call) -> Answer:
     """The service clusters that the filter finds."""
-    return Answer([cluster_json(zone) for zone in _found(call)])
+    return Answer([cluster_json(zone) for zone in clusters_found(call)])
 
 
 @endpoint("GET", "servicecluster/count", takes_filter=True)
 def count(call: Call) -> Answer:
     """How many service clusters the filter finds."""
-    return Answer(counted(len(_found(call))))
+    return Answer(counted(len(clusters_found(call))))
 
 
 @endpoint("GET", "servicecluster/{id}")
@@ -46,7 +47,7 @@ def one(call: Call) -> Answer:
 
 
 def _one(call: Call) -> dict[str, Any]:
-    found = next((zone for zone in _found(call) if zone.pk == call.id), None)
+    found = next((zone for zone in clusters_found(call) if zone.pk == call.id), None)
     if found is None:
         raise NotHere(NO_SUCH_OBJECT.format("service cluster"))
     return cluster_json(found)

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import set_urlconf
 from django.utils import timezone
 from rest_framework.exceptions import NotAuthenticated, ParseError
 from rest_framework.request import Request
@@ -88,6 +90,10 @@ class NodeApiQrs(Qrs):
     """On port 4242: a client certificate of the trust zone."""
 
     authentication_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Services make links to pages, which this port does not have. Django sets the addresses of this port again with each request."""
+        set_urlconf(settings.CONSOLE_URLCONF)
 
     def caller(self, request: HttpRequest) -> Caller:
         claimed = claims.claimed_user(request.headers.get(claims.HEADER, ""))

@@ -13,7 +13,7 @@ from qrs.filters.grammar import Condition
 from qrs.node_configurations.types import PURPOSE, PURPOSES, SERVICES, tag_id
 
 
-def _serves(service: str) -> Q:
+def serves(service: str) -> Q:
     """Nodes with this service. SQLite cannot look into a list, so its text is searched."""
     rows = Node.objects.annotate(services_text=Cast("services", TextField())).filter(services_text__contains=f'"{service}"')
     return Q(pk__in=rows.order_by().values("pk"))
@@ -36,7 +36,7 @@ def node_fields(zone: TrustZone) -> dict[str, Field]:
     return {
         "id": guid("pk"), "name": text("name"), "hostname": text("host_name"), "iscentral": flag(Q(is_central=True)),
         "nodepurpose": constant_number(PURPOSE, PURPOSES.values), "createddate": date("created_at"), "modifieddate": date("modified_at"),
-        **{name.lower(): flag(_serves(service)) for name, service in SERVICES.items()},
+        **{name.lower(): flag(serves(service)) for name, service in SERVICES.items()},
         "tags.name": _tagged, "tags.id": guid_by(_with_tag), "servicecluster.name": constant_text(NAME),
         "servicecluster.id": guid_by(lambda id: ALL if id == zone.pk else NONE),
     }  # fmt: skip

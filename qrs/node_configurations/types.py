@@ -18,6 +18,11 @@ PURPOSES = Enumeration("NodePurposeEnum", {"Production": 0, "Development": 1, "B
 PURPOSE = PURPOSES.values["Both"]  # this product does not distinguish them
 # Field of this API → service of a node.
 SERVICES = {"engineEnabled": "engine", "proxyEnabled": "proxy", "printingEnabled": "printing", "schedulerEnabled": "scheduler"}
+# The types of services, and the service of a node that has each. Every node has a repository service: its agent.
+TYPES = Enumeration(
+    "ServiceTypeEnum", {"Repository": 0, "Proxy": 1, "Scheduler": 2, "Engine": 3, "Printing": 5}, ("ServiceStatus.ServiceType",)
+)
+REPOSITORY = TYPES.values["Repository"]
 PRIVILEGES = {
     "create": "nodes.add_node", "read": "nodes.view_node", "update": "nodes.change_node", "delete": "nodes.decommission_node",
 }  # fmt: skip
@@ -38,6 +43,11 @@ def nodes_present() -> "QuerySet[Node]":
         .prefetch_related("tag_rows")
         .order_by("name", "pk")
     )
+
+
+def service_id(node: uuid.UUID, type: int) -> uuid.UUID:
+    """The id of a service of a node. The same function leads back, because services are no rows of their own."""
+    return uuid.UUID(int=node.int ^ type)
 
 
 def tag_id(tag: str) -> uuid.UUID:

@@ -105,10 +105,11 @@ def test_a_filter_finds_what_it_says(site_directory: Path) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("words", "says"), REFUSED.items(), ids=[words[:30] for words in REFUSED])
-def test_what_is_no_filter_is_refused_with_the_reason(site_directory: Path, words: str, says: str) -> None:
-    with pytest.raises(FilterInvalid, match=says):
-        query_of(filter_read(words), node_fields(zone_current()))
+def test_what_is_no_filter_is_refused_with_the_reason(site_directory: Path) -> None:
+    fields = node_fields(zone_current())
+    for words, says in REFUSED.items():
+        with pytest.raises(FilterInvalid, match=says):
+            query_of(filter_read(words), fields)
 
 
 def test_brackets_up_to_the_bound_are_read() -> None:
