@@ -1,6 +1,8 @@
 """Write events, one writer at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +13,24 @@ from audit.chain import last_place
 from audit.models import Event, Head, Outcome
 from audit.request import address, credential, request_id
 from pki.evidence.events import digest_of
+
+Targets = Sequence[tuple[models.Model, dict[str, Any]]]
+Check = Callable[[str, Targets], None]
+_checks: ContextVar[tuple[Check, ...]] = ContextVar("checks", default=())
+
+
+@contextmanager
+def checked_events(check: Check) -> Iterator[None]:
+    """In this block, `check` is called with the action and the targets of all events before they are written.
+
+    That is inside the transaction of the change, while the end of the log is locked: no other change is recorded at the same time. What `check` writes is
+    committed with the change, and what it raises undoes the change.
+    """
+    before = _checks.set((*_checks.get(), check))
+    try:
+        yield
+    finally:
+        _checks.reset(before)
 
 
 def record(
@@ -35,10 +55,14 @@ def record_each(
     The head row is locked until the caller's transaction ends, so that the order of the chain is the order of commits, whichever
     process writes (SQLite: the transaction itself is IMMEDIATE).
     """
+    details = [*details]
     head, made = Head.objects.select_for_update().get_or_create(pk=1)
     if made:  # the first event, or the row was deleted
         last = last_place()
         head.sequence, head.digest = last.sequence, last.digest
+    if outcome == Outcome.DONE:
+        for check in _checks.get():
+            check(action, details)
     events = []
     for target, detail in details:
         event = Event(

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,12 +19,8 @@ from people.sign_in.fresh_sign_in import fresh_sign_in_required
 from web.api import Input, StrictText, View, list_query, operation, page_of
 from web.errors import InputInvalid
 from web.reasons import ReasonField
+from web.secrets import SecretField
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    location="header",
-    description="any text; send the same text again to repeat a request, such as after its answer was lost",
-)
 PLAIN = ("action", "title", "parameters", "state", "total", "created_at", "finished_at")
 
 
@@ -82,7 +77,7 @@ class BulkItemOutput(serializers.Serializer[Any]):
 class BulkSecretOutput(serializers.Serializer[Any]):
     subject = serializers.UUIDField(allow_null=True)
     label = serializers.CharField()  # type: ignore[assignment]  # the metaclass takes it out of the class
-    secret = serializers.CharField()
+    secret = SecretField()
 
 
 class BulkSecretsOutput(serializers.Serializer[Any]):
@@ -106,7 +101,7 @@ def _preview_json(preview: Preview) -> dict[str, Any]:
 class Bulk(View):
     """Do one action to many rows. Rows to which it cannot be done are refused, with the reason; the others are done by a worker."""
 
-    @operation({200: BulkPreviewOutput, 202: BulkWorkOutput}, body=BulkInput, conflicts=True, finds=True, parameters=[IDEMPOTENCY_KEY])
+    @operation({200: BulkPreviewOutput, 202: BulkWorkOutput}, body=BulkInput, conflicts=True, finds=True)
     def post(self, request: Request) -> Response:
         body, now = self.body, timezone.now()
         action = action_of_list(body["action"])
@@ -115,8 +110,7 @@ class Bulk(View):
         parameters = self._parameters(action)
         if body["preview"]:
             return Response(_preview_json(preview))
-        key = request.headers.get("Idempotency-Key", "")
-        asked = uuid.uuid5(uuid.NAMESPACE_OID, f"{request.user.pk} {key}") if key else uuid.uuid4()
+        asked = self.request_key or uuid.uuid4()
         work = bulk_begin(actor=self.actor, action=action, items=preview.items(), parameters=parameters, request=asked, now=now)
         return Response(work_json(work), status=202)
 

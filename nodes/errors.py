@@ -5,12 +5,13 @@ NodesError
 ├── RegistrationBlocked    a check blocks the registration; nothing changed (web.errors.Blocked)
 ├── ChoiceBlocked          a check blocks the choice of a browser certificate
 ├── IllegalNodeTransition  the table of states does not allow the change
+│   └── PasswordForgotten  the same request started a registration, whose password is not stored any more
 ├── StaleNode              another worker was first
 └── NodeUnreachable        the node did not answer as expected; `permanent` means that another attempt is useless
 """
 
 from web import errors
-from web.errors import Blocked
+from web.errors import Blocked, SecretShownOnce
 
 
 class NodesError(Exception):
@@ -31,6 +32,10 @@ class ChoiceBlocked(Blocked, NodesError):
 
 class IllegalNodeTransition(NodesError):
     """The table of states does not allow this change."""
+
+
+class PasswordForgotten(SecretShownOnce, IllegalNodeTransition):
+    """The request has already started a registration, whose password is not stored any more."""
 
 
 class StaleNode(NodesError):

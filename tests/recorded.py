@@ -17,6 +17,7 @@ NO_EVENT = {
     "audit_head": "the log itself",
     "django_session": "a sign-in and its end are events",
     "usersessions_usersession": "the same",
+    "web_keyedrequest": "the request that has the key is an event, if it changes something",
     "people_guesses": "what was guessed is an event of its own",
     "people_knownbrowser": "a sign-in is an event",
     "jobs_job": "work that follows from an event",

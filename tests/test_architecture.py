@@ -22,7 +22,7 @@ APPS = [
 ROOMS = {
     "pki": ["core", "evidence", "foreign", "cluster", "exchange", "issuing"],
     "audit": ["checkpoints", "exports", "retention", "syslog"],
-    "web": ["lists"],
+    "web": ["lists", "repeats"],
     "people": ["roles", "sign_in", "factors", "accounts", "list_views", "provider", "tokens", "profile"],
     "certs": [
         "zone",

@@ -2,16 +2,18 @@
 
 import inspect
 import sys
+import uuid
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
-from functools import wraps
+from dataclasses import dataclass
+from functools import cached_property, wraps
 from itertools import islice
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.core.paginator import EmptyPage, Paginator
+from django.http import QueryDict
 from django.utils import timezone
 from django_filters import ChoiceFilter, Filter, IsoDateTimeFilter, UUIDFilter
-from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,7 +28,9 @@ from web.errors import InputInvalid
 from web.lists.declared import PAGE_SIZE, List
 from web.lists.filters import LONGEST_SEARCH
 from web.lists.keyset import LONGEST_CURSOR, Source
+from web.once import KEY, once
 from web.reasons import without_reasons
+from web.things import IF_MATCH, if_matches, thing_at, thing_of
 
 LONGEST_TEXT, MOST_ITEMS = 2000, 1000
 LARGEST_FILE_TEXT = 512 * 1024  # a file of 256 KiB in base64, with room for line breaks
@@ -195,17 +199,34 @@ PROBLEMS = {
     401: "There is no token, or it is unknown or expired.",
     403: "The account lacks the permission.",
     404: "There is no such object.",
-    409: "The state of the object does not allow it, or a check blocks it.",
+    409: "The state of the object does not allow it, a check blocks it, or the first request with this Idempotency-Key has no answer to repeat.",
+    412: "The object does not have the version that If-Match names. `current` has its present state.",
+    422: "Another request has had this Idempotency-Key.",
     503: "The site has a problem. `detail` has the remedy.",
 }
 
+# Headers of every change.
+OF_CHANGES = (
+    OpenApiParameter(
+        KEY,
+        location=OpenApiParameter.HEADER,
+        description="any text: a request that is sent again with the same key within 24 hours is not done again, and gets the same answer",
+    ),
+    OpenApiParameter(
+        IF_MATCH,
+        location=OpenApiParameter.HEADER,
+        description="the ETag of an answer: nothing is done if the object has been changed since",
+    ),
+)
+
 
 class View(APIView):
-    """Base of all API views: parse → service → render. `actor` makes the request. `operation` sets `query` and `body`, the valid input."""
+    """Base of all API views: parse → service → render. `actor` makes the request. `operation` sets `query` and `body`, the valid input, and `request_key`, which is the same for all requests with one key."""
 
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     query: dict[str, Any]
     body: dict[str, Any]
+    request_key: uuid.UUID | None = None
 
     @property
     def actor(self) -> Actor:
@@ -249,39 +270,96 @@ R = TypeVar("R")
 Handler = Callable[Concatenate[V, Request, P], R]
 
 
+@dataclass(frozen=True)
+class Declared:
+    """What an operation declares. `operation` explains the fields."""
+
+    method: Callable[..., Any]
+    answers: Mapping[Any, Any]
+    query: type[Query]
+    body: type[Input]
+    partial: bool
+    repeats: bool
+
+    @property
+    def changes(self) -> bool:
+        return self.method.__name__ != "get"
+
+    def output(self, status: int) -> Any:
+        """The format of its answer with this status: a serializer, or None."""
+        found = self.answers.get(status)
+        return found() if isinstance(found, type) and issubclass(found, serializers.BaseSerializer) else found
+
+    @cached_property
+    def has_version(self) -> bool:
+        """Whether its answer is one thing, not a list or a file."""
+        output = self.output(200)
+        return not self.changes and isinstance(output, serializers.Serializer) and not {"next", "results"} & {*output.fields}
+
+    def run(self, view: View, act: Callable[[], Any]) -> Any:
+        """The answer to valid input."""
+        if not self.changes:
+            with facts_once():
+                return self._finished(view, act())
+        return once(view, view.request, self, lambda: self._finished(view, if_matches(view.request, act)))
+
+    def answer(self, view: View, given: QueryDict, kwargs: Mapping[str, Any]) -> Any:
+        """The content of the answer to a request with these parameters, as the actor may read it."""
+        view.query = valid(self.query(data=given))
+        answer = self.method(view, view.request, **kwargs)
+        return self._readable(view, answer)
+
+    def _readable(self, view: View, answer: Response) -> Any:
+        return answer.data if may_read_reasons(view.actor) else without_reasons(answer.data, self.answers.get(answer.status_code))
+
+    def _finished(self, view: View, answer: Any) -> Any:
+        """The answer with the headers that all operations have."""
+        if not isinstance(answer, Response):
+            return answer
+        answer.data = self._readable(view, answer)
+        address = view.request.path_info
+        thing = thing_of(address) if self.changes else thing_at(address)
+        if answer.status_code == 201:
+            thing = thing_at(f"{address}{answer.data.get('id')}/") or thing
+            answer["Location"] = thing.address if thing else address
+        if thing and (etag := thing.etag(answer.data)):
+            answer["ETag"] = etag
+        return answer
+
+
 def operation(
     responses: Any, *, query: type[Query] = Query, body: type[Input] = Input, partial: bool = False, conflicts: bool = False,
-    finds: bool = False, signed_in: bool = True, **schema: Any,
+    finds: bool = False, signed_in: bool = True, repeats: bool = False, **schema: Any,
 ) -> Callable[[Handler[V, P, R]], Handler[V, P, R]]:  # fmt: skip
     """Declare the input and the answers of an operation, and refuse all other input before it runs.
 
-    `responses` are its answers on success. A `partial` body may omit any field. `conflicts` says that 409 is possible.
-    `finds` says that 404 is possible, though the address names no object.
+    `responses` are its answers on success. A `partial` body may omit any field. `conflicts` says that 409 is possible; it always is for a change.
+    `finds` says that 404 is possible, though the address names no object. `repeats`: see `web.once`.
     """
 
     def declare(method: Handler[V, P, R]) -> Handler[V, P, R]:
         changes = method.__name__ != "get"
         named = "pk" in inspect.signature(method).parameters
-        possible = {400: True, 401: signed_in, 403: signed_in, 404: finds or named, 409: conflicts, 503: signed_in}
+        possible = {
+            400: True, 401: signed_in, 403: signed_in, 404: finds or named, 409: conflicts or changes, 412: changes, 422: changes, 503: signed_in,
+        }  # fmt: skip
         problems = {(status, MEDIA_TYPE): OpenApiResponse(Problem, PROBLEMS[status]) for status, can_be in possible.items() if can_be}
         answers = responses if isinstance(responses, dict) else {200: responses}
+        declared = Declared(method, answers, query, body, partial, repeats)
 
         @extend_schema(
             request=body if changes and body is not Input else None,
             responses=answers | problems,
-            parameters=[*([query] if query().fields else []), *schema.pop("parameters", [])],
+            parameters=[*([query] if query().fields else []), *(OF_CHANGES if changes else ()), *schema.pop("parameters", [])],
             **schema,
         )
         @wraps(method)
         def run(self: V, request: Request, /, *args: P.args, **kwargs: P.kwargs) -> R:
             self.query = valid(query(data=request.query_params))
-            self.body = valid(body(data=request.data, partial=partial)) if changes else {}
-            with nullcontext() if changes else facts_once():
-                answer = method(self, request, *args, **kwargs)
-            if isinstance(answer, Response) and not may_read_reasons(self.actor):
-                answer.data = without_reasons(answer.data, answers.get(answer.status_code))
-            return answer
+            self.body = valid(body(data=request.data, partial=declared.partial)) if changes else {}
+            return declared.run(self, lambda: method(self, request, *args, **kwargs))  # type: ignore[no-any-return]
 
+        run.declared = declared  # type: ignore[attr-defined]
         return run
 
     return declare

@@ -4,7 +4,12 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 
-KINDS = {"text/html", "text/css", "text/javascript", "image/svg+xml", "application/json"}
+from web.things import COMPRESSED
+
+KINDS = {
+    "text/html", "text/css", "text/javascript", "image/svg+xml", "application/json", "application/jsonl", "text/csv", "application/vnd.oai.openapi",
+    "application/vnd.oai.openapi+json",
+}  # fmt: skip
 
 
 class CompressionMiddleware(GZipMiddleware):
@@ -18,4 +23,8 @@ class CompressionMiddleware(GZipMiddleware):
         kind = response.get("Content-Type", "").partition(";")[0]
         if may_have_secret or response.status_code != 200 or kind not in KINDS:
             return response
-        return super().process_response(request, response)
+        etag = response.get("ETag", "")
+        answer = super().process_response(request, response)
+        if etag.startswith('"') and answer.has_header("Content-Encoding"):  # another strong one: changes are refused with weak ones
+            answer["ETag"] = f'{etag[:-1]}{COMPRESSED}"'
+        return answer

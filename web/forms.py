@@ -1,13 +1,12 @@
 """Base classes of the forms of all pages."""
 
-import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
-from django.utils.crypto import salted_hmac
 
 from web.errors import InputInvalid
+from web.versions import version_of
 
 CHANGED = (
     "This was changed after you opened the page, by another person or in another window. "
@@ -39,7 +38,7 @@ class ServiceForm(forms.Form):
         """What is saved now, as a digest; "" if the form changes no object."""
         if not self.changes_object:
             return ""
-        return salted_hmac("web.forms.version", json.dumps(self._texts(saved=True), sort_keys=True)).hexdigest()[:32]
+        return version_of(self._texts(saved=True))
 
     @property
     def status(self) -> int:

@@ -1,6 +1,7 @@
 """Middleware of pages and API: the id, the address and the actor of a request, addresses of the API, and the answer while the database is unavailable."""
 
 import logging
+import re
 import uuid
 from collections.abc import Callable
 
@@ -15,6 +16,8 @@ from web import database_problem
 from web.problems import problem_response
 
 log = logging.getLogger(__name__)
+REQUEST_ID = "X-Request-Id"
+CLIENTS_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}")
 
 
 def address_of(request: HttpRequest) -> str:
@@ -43,14 +46,23 @@ def database_unavailable(request: HttpRequest, exception: Exception) -> HttpResp
 
 
 class RequestMiddleware:
-    """Give each request an id. Its audit events have it, and the address of the client."""
+    """Give each request an id. Its audit events have it, and the address of the client.
+
+    The answer has the id in `X-Request-Id`, or the client's own id if that is valid. Then the log has both. Events never have the client's, which anybody can choose.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with request_began(id=str(uuid.uuid4()), address_of_client=address_of(request)):
-            return self.get_response(request)
+        own, given = str(uuid.uuid4()), request.headers.get(REQUEST_ID, "")
+        is_valid = CLIENTS_ID.fullmatch(given) is not None
+        with request_began(id=own, address_of_client=address_of(request)):
+            if is_valid:
+                log.info("request %s has the id %s of its client", own, given)
+            answer = self.get_response(request)
+        answer[REQUEST_ID] = given if is_valid else own
+        return answer
 
 
 class ApiMiddleware:

@@ -15,7 +15,7 @@ from pki.core.errors import UnknownKey
 from pki.exchange.problem import MEDIA_TYPE, FieldError, problem
 from sealing.errors import ZoneBroken, ZoneMissing
 from web import database_problem
-from web.errors import Blocked, InputInvalid
+from web.errors import AnswerLost, Blocked, InputInvalid, KeyReused, RequestInProgress, RequestRefused, SecretShownOnce, VersionChanged
 from web.refusals import refused
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,12 @@ problem_register(401, "not-authenticated", exceptions.NotAuthenticated, exceptio
 problem_register(403, "permission-refused", PermissionRefused, PermissionDenied, exceptions.PermissionDenied)
 problem_register(404, "not-found", Http404, exceptions.NotFound)
 problem_register(406, "not-acceptable", exceptions.NotAcceptable)
+problem_register(409, "request-in-progress", RequestInProgress)
+problem_register(409, "answer-lost", AnswerLost)
+problem_register(409, "secret-shown-once", SecretShownOnce)
+problem_register(412, "version-changed", VersionChanged)
 problem_register(415, "unsupported-media-type", exceptions.UnsupportedMediaType)
+problem_register(422, "key-reused", KeyReused)
 problem_register(503, "no-trust-zone", ZoneMissing)
 problem_register(503, "trust-zone-broken", ZoneBroken, UnknownKey)
 
@@ -124,8 +129,11 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> JsonResponse:
         (status, slug), detail = found, _detail(exc)
     if status >= 500 and found:
         log.warning("%s in %s: %s", slug, context["view"], exc)
+    refusal = exc if isinstance(exc, RequestRefused) else RequestRefused("")
     findings = {"findings": [vars(finding) for finding in exc.findings]} if isinstance(exc, Blocked) else {}
-    answer = problem_response(slug, status, detail, _errors(exc), **findings)
+    answer = problem_response(slug, status, detail, _errors(exc), **findings, **refusal.members)
+    for name, value in refusal.headers.items():
+        answer[name] = value
     if status == 401:
         answer["WWW-Authenticate"] = "Bearer"
     return answer

@@ -17,6 +17,7 @@ from alerts.channels.models import Channel
 from alerts.channels.services import STATE_CHANGES, channel_change, channel_create, channel_delete, generated_secrets
 from alerts.errors import InputInvalid
 from web.api import Choice, Input, StrictText, View, list_query, operation, page_of
+from web.secrets import SecretsField
 
 OWN_FIELDS = ("name", "kind", "enabled", "state_changes", "channel")
 MOST_VALUES = 20
@@ -67,9 +68,7 @@ class ChannelOutput(serializers.Serializer[Any]):
 
 
 class ChannelCreatedOutput(ChannelOutput):
-    generated_secrets = serializers.DictField(
-        child=serializers.CharField(), help_text="secrets that were generated. No other answer has them"
-    )
+    generated_secrets = SecretsField(child=serializers.CharField(), help_text="secrets that were generated. No other answer has them")
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from nodes.nudges.services import nodes_waiting, site_nudge
 from nodes.registration.services import passwords_wipe
 from people.sign_in.guessing import guesses_forget
 from storage.care import upgrade_copies_remove
+from web.repeats.services import requests_forget
 
 Work = Callable[..., object]
 
@@ -72,6 +73,7 @@ PARTS: dict[str, tuple[Work, ...]] = {
     "audit look": (),
     "audit syslog": (deliveries_start,),
     "guesses-old": (guesses_forget,),
+    "keys-old": (requests_forget,),
     "nudges": (site_nudge, any_node_waits),
     "key pool": (),
     "watchdog": (),

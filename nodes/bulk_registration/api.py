@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from bulk.api import IDEMPOTENCY_KEY, BulkWorkOutput, work_json
+from bulk.api import BulkWorkOutput, work_json
 from nodes.bulk_registration.services import checks_begin, registration_begin, table_check
 from nodes.bulk_registration.table import MOST_LINES, Table
 from nodes.inventory.api import NodeInput
@@ -27,10 +27,9 @@ class NodesBulkInput(Input):
 class NodesBulk(View):
     """Register many nodes. All rows are checked first, and one wrong row refuses all. Then a worker registers those that no check blocks."""
 
-    @operation({202: BulkWorkOutput}, body=NodesBulkInput, parameters=[IDEMPOTENCY_KEY])
+    @operation({202: BulkWorkOutput}, body=NodesBulkInput)
     def post(self, request: Request) -> Response:
-        table, key = _table(self.body["nodes"]), request.headers.get("Idempotency-Key", "")
-        asked = uuid.uuid5(uuid.NAMESPACE_OID, f"nodes {request.user.pk} {key}") if key else uuid.uuid4()
+        table, asked = _table(self.body["nodes"]), self.request_key or uuid.uuid4()
         begin = checks_begin if self.body["check"] else registration_begin
         work = begin(actor=self.actor, table=table, request=asked, now=timezone.now())
         return Response(work_json(work), status=202)

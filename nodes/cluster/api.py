@@ -24,6 +24,7 @@ from pki.cluster.manual_configuration import AppDistribution, Installation
 from pki.cluster.token_check import LARGEST_TOKEN
 from pki.cluster.tokens import key_id
 from web.api import Choice, Input, StrictText, View, list_query, operation, page_of
+from web.secrets import SecretField
 
 NO_STORE = {"Cache-Control": "no-store"}
 
@@ -46,7 +47,7 @@ class DeploymentOutput(serializers.Serializer[Any]):
 
 
 class TestTokenOutput(serializers.Serializer[Any]):
-    token = serializers.CharField(help_text="answered only once, and not stored")
+    token = SecretField(help_text="answered only once, and not stored")
     key_id = serializers.CharField()
     audience = serializers.CharField()
     expires_at = serializers.DateTimeField()

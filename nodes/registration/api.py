@@ -5,7 +5,6 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,12 +16,7 @@ from nodes.registration.decommission import node_decommission
 from nodes.registration.preflight import preflight
 from nodes.registration.services import Ceremony, node_register
 from web.api import FindingOutput, Input, View, operation
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    location="header",
-    description="any text; send the same text again to repeat a request, such as after its answer was lost",
-)
+from web.secrets import SecretField
 
 
 class FindingsOutput(serializers.Serializer[Any]):
@@ -32,7 +26,7 @@ class FindingsOutput(serializers.Serializer[Any]):
 class CeremonyOutput(serializers.Serializer[Any]):
     """The answer to a registration, given once."""
 
-    password = serializers.CharField()
+    password = SecretField()
     setup_url = serializers.URLField()
     expires_at = serializers.DateTimeField()
     state = serializers.CharField()
@@ -53,13 +47,11 @@ class NodePreflight(View):
 
 
 class NodeRegister(View):
-    """Start a registration or a redistribution. The answer has the password, once; repeat the request with the same key within ten minutes to get it again."""
+    """Start a registration or a redistribution. The answer has the password; a request with the same key gets it again while it is stored."""
 
-    @operation({202: CeremonyOutput}, conflicts=True, parameters=[IDEMPOTENCY_KEY])
+    @operation({202: CeremonyOutput}, conflicts=True, repeats=True)
     def post(self, request: Request, pk: uuid.UUID) -> Response:
-        key = request.headers.get("Idempotency-Key", "")
-        asked = uuid.uuid5(pk, key) if key else None
-        ceremony = node_register(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now(), request=asked)
+        ceremony = node_register(actor=self.actor, node=get_object_or_404(Node, pk=pk), now=timezone.now(), request=self.request_key)
         return Response(ceremony_json(ceremony), status=202, headers={"Cache-Control": "no-store"})
 
 

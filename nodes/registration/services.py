@@ -19,7 +19,7 @@ from jobs.models import Job
 from jobs.registry import handles
 from jobs.services import job_again, job_create, job_finish, job_step
 from nodes.dial.services import TOTAL_S, Answer, ask, served_certificate
-from nodes.errors import IllegalNodeTransition, NodeUnreachable, RegistrationBlocked, StaleNode
+from nodes.errors import IllegalNodeTransition, NodeUnreachable, PasswordForgotten, RegistrationBlocked, StaleNode
 from nodes.inventory.transition import node_lock, node_transition
 from nodes.inventory.view_models import setup_url
 from nodes.issuance.services import GenerationRequest, generation_withdraw, keys_wipe, older_supersede, package_make, service_fingerprint
@@ -96,7 +96,7 @@ def _repeated(actor: Actor, node: Node, request: uuid.UUID | None, now: datetime
     if found is None:
         return None
     if found.sealed_password is None:
-        raise IllegalNodeTransition(
+        raise PasswordForgotten(
             f"This request has already started the registration of {node}, and its password is no longer stored. {REDISTRIBUTE}"
         )
     record(actor=actor, action="registration.password_repeated", target=node, detail={"generation": found.generation}, now=now)

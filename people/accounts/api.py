@@ -15,6 +15,7 @@ from people.models import Person
 from people.roles.registry import ROLES, Role
 from people.sign_in.fresh_sign_in import fresh_sign_in_required
 from web.api import Input, StrictText, View, list_query, operation, page_of
+from web.secrets import SecretURLField
 
 VIEW = "people.view_person"
 
@@ -48,11 +49,11 @@ class PersonOutput(serializers.Serializer[Any]):
 
 
 class PersonCreatedOutput(PersonOutput):
-    link = serializers.URLField(allow_blank=True, help_text="the one-time link to set the password. No other answer has it")
+    link = SecretURLField(allow_blank=True, help_text="the one-time link to set the password. No other answer has it")
 
 
 class LinkOutput(serializers.Serializer[Any]):
-    link = serializers.URLField(help_text="the one-time link to set the password. No other answer has it")
+    link = SecretURLField(help_text="the one-time link to set the password. No other answer has it")
 
 
 class FactorsResetOutput(serializers.Serializer[Any]):

@@ -17,6 +17,7 @@ from people.tokens.models import Scope
 from people.tokens.services import MOST_NETWORKS, token_create, token_expiry_set, tokens_revoke
 from web.api import Choice, Input, Query, StrictText, View, list_query, operation, page_of
 from web.errors import InputInvalid
+from web.secrets import SecretField
 
 
 class ApiTokenInput(Input):
@@ -56,7 +57,7 @@ class ApiTokenOutput(serializers.Serializer[Any]):
 
 
 class ApiTokenCreatedOutput(ApiTokenOutput):
-    token = serializers.CharField(help_text="the token itself. No other answer has it")
+    token = SecretField(help_text="the token itself. No other answer has it")
 
 
 class ApiTokenDetailOutput(ApiTokenOutput):

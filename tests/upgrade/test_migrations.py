@@ -79,6 +79,7 @@ LANDED = {
     "people/migrations/0009_list_views.py": "d3c5b8e38e6cc375c61acb397d267d1cea0dc6183eff88cdc17ac6ad8af11693",
     "qmc/migrations/0001_initial.py": "9c58f0fe4603635953a72c2716b8f239a84588afa3a0399b5103f15f699af948",
     "qmc/migrations/0002_tokens_move_to_people.py": "9ad4d0932aa2e4816534cd5d00486ae7436d7cdf6bd6a85f4650693ff2dcdd0b",
+    "web/migrations/0001_keyed_requests.py": "eff8677019faf04ff724eb06687e042bcf3ebb9a1563638bfe76e8fdbc8295a3",
 }
 
 
