@@ -101,7 +101,15 @@ def test_a_thing_is_changed_only_in_the_version_that_was_read(client: Client, pa
         assert send(client, method, address + action, body, If_Match=read["ETag"]).status_code == 412
 
 
-SETTINGS = ("settings/lifetime/", "settings/key-types/", "settings/alerts/", "settings/backups/", "settings/addresses/", "cluster/site/", "people/roles/")
+SETTINGS = (
+    "settings/lifetime/",
+    "settings/key-types/",
+    "settings/alerts/",
+    "settings/backups/",
+    "settings/addresses/",
+    "cluster/site/",
+    "people/roles/",
+)
 
 
 @pytest.mark.parametrize("path", SETTINGS)
@@ -138,11 +146,22 @@ def test_the_etag_of_a_compressed_answer_names_the_same_version(client: Client) 
     assert send(client, "PATCH", address, {"notes": "y"}, If_Match=compressed["ETag"]).status_code == 412
 
 
-REQUEST_IDS = {"nightly-7": True, "a" * 128: True, "550e8400-e29b-41d4-a716-446655440000": True, "": False, "a b": False, "a" * 129: False, "ü": False, "a\n": False}
+REQUEST_IDS = {
+    "nightly-7": True,
+    "a" * 128: True,
+    "550e8400-e29b-41d4-a716-446655440000": True,
+    "": False,
+    "a b": False,
+    "a" * 129: False,
+    "ü": False,
+    "a\n": False,
+}
 
 
 @pytest.mark.parametrize(("given", "is_valid"), REQUEST_IDS.items())
-def test_a_valid_id_of_a_request_comes_back_and_is_in_the_log(client: Client, caplog: pytest.LogCaptureFixture, given: str, is_valid: bool) -> None:
+def test_a_valid_id_of_a_request_comes_back_and_is_in_the_log(
+    client: Client, caplog: pytest.LogCaptureFixture, given: str, is_valid: bool
+) -> None:
     caplog.set_level("INFO")
     answer = send(client, "POST", "nodes/", NODE, X_Request_Id=given)
     assert (answer["X-Request-Id"] == given, f"the id {given} of its client" in caplog.text) == (is_valid, is_valid)
@@ -305,7 +324,9 @@ def test_a_process_that_ends_before_the_change_leaves_the_request_to_do(client: 
     waits = send(client, "POST", "deployments/", DEPLOYMENT, Idempotency_Key="a")
     assert (kind(waits), waits["Retry-After"]) == ((409, "request-in-progress"), "1")
     KeyedRequest.objects.update(lease_until=now - timedelta(seconds=1))
-    assert kind(send(client, "POST", "deployments/", DEPLOYMENT, Idempotency_Key="a")) == (400, "invalid"), "it was done again: the name is in use"
+    assert kind(send(client, "POST", "deployments/", DEPLOYMENT, Idempotency_Key="a")) == (400, "invalid"), (
+        "it was done again: the name is in use"
+    )
     assert not KeyedRequest.objects.filter(pk=row.pk).exists()
 
 

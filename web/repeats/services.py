@@ -47,11 +47,11 @@ def request_once(*, owner: str, key: str, fingerprint: str, now: datetime) -> Ke
             raise KeyReused(OTHER)
         elif row.state == KeyedState.ANSWERED:
             return row
-        elif not (free := KeyedRequest.objects.filter(lease_expired(now, LEASE), pk=row.pk, claim=row.claim)).exists():
+        elif not (free := KeyedRequest.objects.filter(lease_expired(now, LEASE), pk=row.pk, claim=row.claim, state=row.state)).exists():
             raise RequestInProgress(UNDER_WAY, headers={"Retry-After": "1"})
         elif row.state == KeyedState.CHANGED:
             return row
-        elif free.filter(state=KeyedState.BEGUN).update(claim=F("claim") + 1, lease_until=now + LEASE):
+        elif free.update(claim=F("claim") + 1, lease_until=now + LEASE):
             return KeyedRequest.objects.get(pk=row.pk)
 
 
