@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up install front-end test faults faults-matrix faults-rotations faults-sites faults-upgrades faults-pages faults-wheels faults-tables wheel years bench lighthouse check pictures setup system
+.PHONY: up install front-end test faults faults-matrix faults-rotations faults-sites faults-upgrades faults-pages faults-wheels faults-tables wheel years bench lighthouse check api-schema pictures setup system
 
 up: install
 	exec $(BIN)/python manage.py up --agent 127.0.0.2 --agent 127.0.0.3
@@ -74,6 +74,10 @@ lighthouse: .venv/.development front-end system
 
 check: .venv/.development
 	scripts/check
+
+# The schema that is kept in the tree. It refuses changes that break clients.
+api-schema: .venv/.development
+	$(BIN)/python scripts/keep-api-schema
 
 # The pictures of the README, from the walk by mouse.
 pictures: .venv/.development front-end

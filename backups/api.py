@@ -17,6 +17,7 @@ from backups.models import BackupSchedule
 from backups.pages import ROWS, file_answer
 from backups.schedule import schedule_change, schedule_current
 from backups.services import VIEW, backup_ask, backup_open, backup_remove
+from backups.states import BackupState
 from backups.view_models import backup_json
 from people.sign_in.fresh_sign_in import fresh_sign_in_required
 from web.api import Choice, Input, StrictInteger, StrictText, View, list_query, operation, page_of
@@ -30,7 +31,7 @@ class BackupInput(Input):
 class BackupOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField(help_text="the name of the file")
-    state = serializers.CharField(help_text="waiting, writing, verifying, made, failed, cancelled or removed")
+    state = serializers.ChoiceField(choices=BackupState.values)
     reason = ReasonField(help_text="why it failed or was canceled, and what to do")
     scheduled = serializers.BooleanField()
     actor = serializers.CharField(help_text="who asked for it")
@@ -55,7 +56,9 @@ class BackupScheduleInput(Input):
 
 
 class BackupScheduleOutput(serializers.Serializer[Any]):
-    every = serializers.CharField()
+    every = serializers.ChoiceField(
+        choices=BackupSchedule.Every.values, allow_blank=True, help_text="empty: no backup is made automatically"
+    )
     weekday = serializers.IntegerField()
     hour = serializers.IntegerField()
     keep = serializers.IntegerField()

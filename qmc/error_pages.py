@@ -5,7 +5,9 @@ from django.http import HttpRequest, HttpResponse
 from qmc.addresses.names import form_refusal
 from qmc.server import LARGEST_BODY
 from web.middleware import error
-from web.problems import UNEXPECTED
+from web.problems import UNEXPECTED, problem_register
+
+problem_register(413, "too-large")
 
 
 def too_large(request: HttpRequest) -> HttpResponse:

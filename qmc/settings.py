@@ -10,6 +10,8 @@ from agent import files
 from attention.needs import Severity
 from certs.keys.policy import RSA
 from pki.core.roles import Kind
+from pki.core.roles import Role as CertificateRole
+from pki.issuing.revocation_list import RevocationCode
 from qmc.installation import NODE_API, SettingInvalid, database_of, installation_read
 
 os.environ.pop("SSLKEYLOGFILE", None)  # session keys are never written, and a file that cannot be written would end the process
@@ -252,11 +254,21 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Trust zone console",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "qmc.schema.completion.complete"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,  # the values are their own names
     "ENUM_NAME_OVERRIDES": {
         "CertificateKindEnum": [kind.value for kind in Kind],
         "RotationKindEnum": "nodes.rotations.api.KINDS",
         "ExpiringKindEnum": "attention.expiring.KINDS",
         "NodeStateEnum": "nodes.states.NodeState.values",
+        "CertificateStatusEnum": "certs.states.CertificateStatus.values",
+        "ExportStatusEnum": "certs.states.ExportStatus.values",
+        "RenewalStatusEnum": "nodes.states.RenewalStatus.values",
+        "BackupStateEnum": "backups.states.BackupState.values",
+        "JobStateEnum": "qmc.jobs.api.STATES_OF_JOBS",
+        "RevocationCodeEnum": [code.value for code in RevocationCode],
+        "CertificateRoleEnum": [role.value for role in CertificateRole],
         "BrowserCertificateStateEnum": "nodes.states.BrowserCertificateState.values",
         "BrowserChoiceStateEnum": "nodes.browser_certificates.api.STATES",
         "SegmentStatusEnum": "audit.retention.states.SegmentStatus.values",

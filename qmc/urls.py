@@ -42,13 +42,13 @@ from qmc.jobs import api as jobs
 from qmc.overview import pages as overview
 from qmc.overview.api import Attention
 from qmc.recreation import pages as views_recreate
+from qmc.schema.api import Schema
 from qmc.search import pages as search
 from qmc.search.api import Search
 from qmc.site_settings.api import SiteSettings
 from qmc.site_settings.pages import every_setting
 from qmc.syslog import api as syslog
 from qrs.endpoints.views import ConsoleQrs
-from web.schema import Schema
 
 API = [
     path("nodes/", nodes.Nodes.as_view()),

@@ -70,7 +70,20 @@ ROOMS = {
         "about",
     ],
     "alerts": ["channels", "routes", "rules", "alerts", "deliveries", "state_changes", "watchdog", "board"],
-    "qmc": ["addresses", "audit_log", "expiry", "help", "jobs", "dashboard", "overview", "recreation", "search", "syslog", "site_settings"],
+    "qmc": [
+        "addresses",
+        "audit_log",
+        "expiry",
+        "schema",
+        "help",
+        "jobs",
+        "dashboard",
+        "overview",
+        "recreation",
+        "search",
+        "syslog",
+        "site_settings",
+    ],
 }
 NEVER_ON_A_NODE = "pki.issuing"
 SHARED = {"models", "states", "errors", "words", "fields", "jobs", "settings", "installation"}

@@ -13,7 +13,7 @@ from django.core.paginator import EmptyPage, Paginator
 from django.http import QueryDict
 from django.utils import timezone
 from django_filters import ChoiceFilter, Filter, IsoDateTimeFilter, UUIDFilter
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -186,6 +186,9 @@ class Problem(serializers.Serializer[Any]):
     detail = serializers.CharField(help_text="what happened, why, and what to do next")
     errors = ProblemError(many=True)  # type: ignore[assignment]  # the metaclass takes it out of the class
     findings = FindingOutput(many=True, required=False, help_text="the results of all checks, if one of them blocks")
+    current = serializers.DictField(required=False, help_text="the present state of the object, if it has another version than If-Match")
+    object = serializers.CharField(required=False, help_text="the address of what the first request with this Idempotency-Key was about")
+    changed = serializers.CharField(required=False, help_text="what the first request with this Idempotency-Key did")
 
 
 def page_of(output: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
@@ -193,17 +196,6 @@ def page_of(output: type[serializers.Serializer[Any]]) -> serializers.Serializer
     name = output.__name__.replace("Output", "Page")
     return inline_serializer(name, {"results": output(many=True), "next": serializers.URLField(allow_null=True)})
 
-
-PROBLEMS = {
-    400: "The request is wrong. `errors` names the fields.",
-    401: "There is no token, or it is unknown or expired.",
-    403: "The account lacks the permission.",
-    404: "There is no such object.",
-    409: "The state of the object does not allow it, a check blocks it, or the first request with this Idempotency-Key has no answer to repeat.",
-    412: "The object does not have the version that If-Match names. `current` has its present state.",
-    422: "Another request has had this Idempotency-Key.",
-    503: "The site has a problem. `detail` has the remedy.",
-}
 
 # Headers of every change.
 OF_CHANGES = (
@@ -343,7 +335,7 @@ def operation(
         possible = {
             400: True, 401: signed_in, 403: signed_in, 404: finds or named, 409: conflicts or changes, 412: changes, 422: changes, 503: signed_in,
         }  # fmt: skip
-        problems = {(status, MEDIA_TYPE): OpenApiResponse(Problem, PROBLEMS[status]) for status, can_be in possible.items() if can_be}
+        problems = {(status, MEDIA_TYPE): Problem for status, can_be in possible.items() if can_be}
         answers = responses if isinstance(responses, dict) else {200: responses}
         declared = Declared(method, answers, query, body, partial, repeats)
 

@@ -13,11 +13,12 @@ from audit.actors import Actor
 from audit.request import request_began
 from pki.core.addresses import client_address
 from web import database_problem
-from web.problems import problem_response
+from web.problems import problem_register, problem_response
 
 log = logging.getLogger(__name__)
 REQUEST_ID = "X-Request-Id"
 CLIENTS_ID = re.compile(r"[A-Za-z0-9._:=+/-]{1,128}")
+problem_register(405, "method-not-allowed")
 
 
 def address_of(request: HttpRequest) -> str:

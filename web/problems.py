@@ -21,14 +21,26 @@ from web.refusals import refused
 log = logging.getLogger(__name__)
 UNEXPECTED = "An unexpected error occurred. The log of the console has the details. Try again. If the error stays, report it."
 _problems: dict[type[Exception], tuple[int, str]] = {}
+_types: dict[str, int] = {}
 
 
 def problem_register(status: int, slug: str, *errors: type[Exception]) -> None:
-    """Answer errors of these classes with `status` and the type `slug`. Raises: ValueError for a class that is already registered."""
+    """Answer errors of these classes with `status` and the type `slug`. Without a class, it only makes the type known.
+
+    Raises: ValueError for a class that is already registered, and for a type with two statuses.
+    """
+    if _types.setdefault(slug, status) != status:
+        raise ValueError(f"{slug} has the status {_types[slug]} already")
     for error in errors:
         if error in _problems:
             raise ValueError(f"{error!r} is registered already")
         _problems[error] = status, slug
+
+
+def problem_types(*, without: type[Exception]) -> dict[str, int]:
+    """The types of all problems, each with its status, without those of errors of this class."""
+    left_out = {slug for error, (_, slug) in _problems.items() if issubclass(error, without)}
+    return {slug: status for slug, status in _types.items() if slug not in left_out}
 
 
 problem_register(400, "invalid", InputInvalid, DataError, exceptions.ValidationError)
@@ -44,6 +56,8 @@ problem_register(412, "version-changed", VersionChanged)
 problem_register(415, "unsupported-media-type", exceptions.UnsupportedMediaType)
 problem_register(422, "key-reused", KeyReused)
 problem_register(503, "no-trust-zone", ZoneMissing)
+problem_register(500, "internal")
+problem_register(503, "database-unavailable")
 problem_register(503, "trust-zone-broken", ZoneBroken, UnknownKey)
 
 # For exceptions whose own text does not suit clients.

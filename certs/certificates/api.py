@@ -12,7 +12,10 @@ from rest_framework.response import Response
 
 from certs.certificates.lists import CertificateList, certificate_json
 from certs.models import Certificate
-from pki.core.roles import Kind
+from certs.states import CertificateStatus
+from pki.core.lifetime import ExpiryStatus
+from pki.core.roles import Kind, Role
+from pki.issuing.revocation_list import RevocationCode
 from web.api import View, list_query, operation, page_of
 
 
@@ -21,7 +24,7 @@ class CertificateOutput(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=[kind.value for kind in Kind])
-    role = serializers.CharField()
+    role = serializers.ChoiceField(choices=[*Role], allow_blank=True, help_text="empty: the kind has none")
     subject = serializers.CharField()
     subject_alternative_names = serializers.ListField(child=serializers.CharField())
     serial = serializers.CharField()
@@ -29,12 +32,12 @@ class CertificateOutput(serializers.Serializer[Any]):
     not_before = serializers.DateTimeField()
     not_after = serializers.DateTimeField()
     days_left = serializers.IntegerField()
-    status = serializers.CharField()
-    expiry_status = serializers.CharField()
+    status = serializers.ChoiceField(choices=CertificateStatus.values)
+    expiry_status = serializers.ChoiceField(choices=[*ExpiryStatus])
     holder = serializers.CharField()
     issuer = serializers.UUIDField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)
-    revocation_code = serializers.CharField(allow_blank=True)
+    revocation_code = serializers.ChoiceField(choices=[*RevocationCode], allow_blank=True, help_text="empty: not revoked")
 
 
 class Certificates(View):

@@ -23,10 +23,10 @@ class KeyTypesInput(Input):
 
 
 class KeyTypesOutput(serializers.Serializer[Any]):
-    root = serializers.CharField()  # type: ignore[assignment]
-    service = serializers.CharField()
-    client = serializers.CharField()
-    cluster = serializers.CharField()
+    root = serializers.ChoiceField(choices=SELECTABLE[Kind.ROOT])  # type: ignore[assignment]
+    service = serializers.ChoiceField(choices=SELECTABLE[Kind.SERVICE])
+    client = serializers.ChoiceField(choices=SELECTABLE[Kind.CLIENT])
+    cluster = serializers.ChoiceField(choices=SELECTABLE[Kind.CLUSTER])
 
 
 class KeyTypesSetting(View):

@@ -23,6 +23,7 @@ from nodes.browser_certificates.view_models import BrowserStatus, browser_status
 from nodes.errors import InputInvalid
 from nodes.models import BrowserCertificate, Node
 from nodes.states import BrowserCertificateState
+from pki.core.lifetime import ExpiryStatus
 from pki.foreign.uploaded import File
 from web.api import LARGEST_FILE_TEXT, MOST_ITEMS, Choice, FindingOutput, Input, StrictText, View, list_query, operation, page_of
 from web.reasons import ReasonField, ReasonListField
@@ -76,7 +77,7 @@ class BrowserCertificateOutput(serializers.Serializer[Any]):
     not_before = serializers.DateTimeField(allow_null=True)
     not_after = serializers.DateTimeField(allow_null=True)
     days_left = serializers.IntegerField(allow_null=True)
-    expiry_status = serializers.CharField(allow_null=True)
+    expiry_status = serializers.ChoiceField(choices=[*ExpiryStatus], allow_null=True)
     certificates = serializers.ListField(child=serializers.CharField())
     csr = serializers.CharField()
     notes = ReasonListField(child=serializers.CharField())

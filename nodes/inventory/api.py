@@ -50,7 +50,7 @@ class NodeOutput(serializers.Serializer[Any]):
     distribution_port = serializers.IntegerField()
     node_port = serializers.IntegerField()
     subject_alternative_names = serializers.ListField(child=serializers.CharField())
-    services = serializers.ListField(child=serializers.CharField())
+    services = serializers.ListField(child=serializers.ChoiceField(choices=SERVICES))
     tags = serializers.ListField(child=serializers.CharField())
     notes = serializers.CharField()
     state = serializers.ChoiceField(choices=NodeState.values)

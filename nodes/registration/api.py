@@ -15,6 +15,7 @@ from nodes.models import Node
 from nodes.registration.decommission import node_decommission
 from nodes.registration.preflight import preflight
 from nodes.registration.services import Ceremony, node_register
+from nodes.states import NodeState
 from web.api import FindingOutput, Input, View, operation
 from web.secrets import SecretField
 
@@ -29,7 +30,7 @@ class CeremonyOutput(serializers.Serializer[Any]):
     password = SecretField()
     setup_url = serializers.URLField()
     expires_at = serializers.DateTimeField()
-    state = serializers.CharField()
+    state = serializers.ChoiceField(choices=NodeState.values)
 
 
 def ceremony_json(ceremony: Ceremony) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from rest_framework.response import Response
 
 from nodes.models import Node
 from nodes.renewal.services import node_renew
+from nodes.states import RenewalStatus
 from web.api import View, operation
 
 
 class RenewalOutput(serializers.Serializer[Any]):
     generation = serializers.IntegerField()
-    status = serializers.CharField()
+    status = serializers.ChoiceField(choices=RenewalStatus.values)
 
 
 class NodeRenew(View):

@@ -14,9 +14,11 @@ from rest_framework.response import Response
 from certs.models import Rotation
 from nodes.models import Node
 from nodes.rotations.database_key import key_rotation_start
+from nodes.rotations.database_key_view_models import PHASES as KEY_PHASES
 from nodes.rotations.database_key_view_models import KeyRotation, key_rotation
 from nodes.rotations.lists import ProgressList
 from nodes.rotations.root import root_rotation_exclude, root_rotation_roll_back, root_rotation_start
+from nodes.rotations.root_nodes import Phase
 from nodes.rotations.root_view_models import RootRotation, root_progress_rows, root_rotation
 from nodes.rotations.services import rotation_pause
 from web.api import Choice, Input, View, list_query, operation, page_of
@@ -24,6 +26,7 @@ from web.lists.declared import List
 
 MOST = 100
 KINDS = Rotation.Kind.values  # the schema names the field by them
+PHASES = [*Phase, *(status.value for status, _ in KEY_PHASES)]
 START: dict[Rotation.Kind, Callable[..., Rotation]] = {
     Rotation.Kind.DATABASE_KEY: key_rotation_start,
     Rotation.Kind.ROOT: root_rotation_start,
@@ -73,9 +76,9 @@ class RotationOutput(serializers.Serializer[Any]):
     """A rotation, its progress, and the nodes that it waits for. Rows exist only for the database key, `nodes` only for the root."""
 
     id = serializers.UUIDField()
-    kind = serializers.CharField()
+    kind = serializers.ChoiceField(choices=KINDS)
     to_version = serializers.IntegerField()
-    phase = serializers.CharField()
+    phase = serializers.ChoiceField(choices=PHASES)
     paused = serializers.BooleanField()
     rolled_back = serializers.BooleanField()
     actor = serializers.CharField()

@@ -25,13 +25,15 @@ from people.roles.backend import lacks_second_factor
 from web import database_problem
 from web.live import is_live
 from web.middleware import database_unavailable, is_api
-from web.problems import problem_response
+from web.problems import problem_register, problem_response
 
 log = logging.getLogger(__name__)
 IDLE, LONGEST, WRITTEN_EVERY = timedelta(minutes=60), timedelta(hours=12), timedelta(minutes=1)
 BEGAN, SEEN, ENDED, INITIAL, ID = "began", "seen", "ended", "password_is_initial", "id"
 ALWAYS = ("account_logout", "account_reauthenticate", "provider:begin")  # the second and third with what follows their addresses
 SECOND_FACTOR_CHECKED = "provider_checked_second_factor"
+problem_register(403, "password-change-required")
+problem_register(403, "second-factor-required")
 REASONS = {
     "idle": f"You were signed out after {int(IDLE.total_seconds() // 60)} minutes without activity.",
     "longest": f"You were signed out, because a session lasts at most {int(LONGEST.total_seconds() // 3600)} hours.",

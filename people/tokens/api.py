@@ -44,7 +44,7 @@ class ApiTokenOutput(serializers.Serializer[Any]):
     name = serializers.CharField()
     owner = serializers.UUIDField()
     owner_name = serializers.CharField()
-    role = serializers.CharField(help_text="empty: all roles of its owner")
+    role = serializers.ChoiceField(choices=ROLES, allow_blank=True, help_text="empty: all roles of its owner")
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.values))
     addresses = serializers.ListField(child=serializers.CharField())
     state = serializers.ChoiceField(choices=STATES)

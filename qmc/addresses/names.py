@@ -22,10 +22,12 @@ from pki.core.errors import InvalidName
 from pki.core.origins import host_of, origin
 from web import database_problem
 from web.middleware import database_unavailable, error
+from web.problems import problem_register
 
 KEPT_S = 5  # after this time, a change by another process applies here
 MOST_NAMED = 12
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+problem_register(400, "unknown-host")
 
 
 @dataclass(frozen=True)

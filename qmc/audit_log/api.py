@@ -24,7 +24,7 @@ from audit.retention.states import SegmentStatus
 from people.sign_in.fresh_sign_in import fresh_sign_in_required
 from qmc.audit_log.exports import JSON_LINES, KINDS, range_answer, selection_answer
 from qmc.audit_log.lists import SegmentList, segment_json
-from qmc.audit_log.view_models import log_status
+from qmc.audit_log.view_models import STATES, log_status
 from web.api import LARGEST_PAGE, Choice, Input, Query, View, list_query, operation, page_of
 from web.lists.declared import PAGE_SIZE
 from web.reasons import ReasonField, ReasonListField
@@ -130,7 +130,7 @@ class CheckpointOutput(serializers.Serializer[Any]):
 
 
 class AuditStatusOutput(serializers.Serializer[Any]):
-    state = serializers.CharField(help_text="whole, changed, not signed, or not signed yet")
+    state = serializers.ChoiceField(choices=STATES)
     last_checkpoint = CheckpointOutput(allow_null=True)
     last_event = serializers.IntegerField(help_text="the last event that was written")
     findings = ReasonListField(child=serializers.CharField(), help_text="what was found, one sentence each")

@@ -67,6 +67,9 @@ class EventPage:
         return f"Event {self.row.event.sequence}"
 
 
+STATES = ("whole", "changed", "not signed", "not signed yet")
+
+
 @dataclass(frozen=True)
 class LogStatus:
     """Whether the log is evidence: what the last looks found, why it could not be signed, and its last checkpoint. `gaps` counts those that were accepted.
@@ -87,7 +90,7 @@ class LogStatus:
 
     @property
     def state(self) -> str:
-        return "changed" if self.findings else "not signed" if self.problem else "whole" if self.last else "not signed yet"
+        return "changed" if self.findings else "not signed" if self.problem else "whole" if self.last else "not signed yet"  # STATES
 
     @property
     def color(self) -> str:

@@ -8,9 +8,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from attention.expiring import KINDS, Happens
+from attention.expiring import KINDS, Endless, Happens
+from pki.core.lifetime import ExpiryStatus
 from qmc.expiry.board import Board, as_of_read
 from qmc.expiry.everything import Everything, board_counted
+from qmc.expiry.filters import BUCKET_WORDS
 from qmc.expiry.lists import ExpiryList
 from qmc.expiry.rows import ExpiryRows
 from web.api import View, list_query, operation
@@ -35,8 +37,8 @@ class ExpiringOutput(serializers.Serializer[Any]):
     holder = serializers.CharField()
     not_after = serializers.DateTimeField()
     days_left = serializers.IntegerField()
-    expiry_status = serializers.CharField()
-    bucket = serializers.CharField()
+    expiry_status = serializers.ChoiceField(choices=[*ExpiryStatus])
+    bucket = serializers.ChoiceField(choices=[*BUCKET_WORDS])
     owner = serializers.CharField(help_text="who is responsible for it")
     what_happens = serializers.ChoiceField(choices=[outcome.value for outcome in Happens])
     explanation = ReasonField(help_text="what happens automatically, or what you must do")
@@ -51,6 +53,7 @@ class EndlessOutput(serializers.Serializer[Any]):
     subject = serializers.CharField()
     owner = serializers.CharField()
     explanation = ReasonField()
+    action_required = serializers.BooleanField()
     needs_a_hand = serializers.BooleanField()
 
 
@@ -62,9 +65,13 @@ class ExpiryOutput(serializers.Serializer[Any]):
     without_end = EndlessOutput(many=True)
 
 
+def endless_json(endless: Endless) -> dict[str, Any]:
+    return asdict(endless) | {"action_required": endless.needs_a_hand}
+
+
 def board_json(board: Board) -> dict[str, Any]:
     """What the board has beside its rows, in its pinned format."""
-    return {"totals": board.totals, "as_of": board.as_of, "without_end": [asdict(endless) for endless in board.without_end]}
+    return {"totals": board.totals, "as_of": board.as_of, "without_end": [endless_json(endless) for endless in board.without_end]}
 
 
 class Expiry(View):

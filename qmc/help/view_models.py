@@ -5,7 +5,7 @@ from functools import cache
 
 from qmc.help.documents import INDEX, Document, DocumentMissing, document, names, source
 from qmc.help.full_text import Found, search
-from web.schema import api_schema
+from qmc.schema.document import api_schema
 from web.words import counted
 
 BEFORE, METHODS = "/api/v1", ("get", "post", "put", "patch", "delete")

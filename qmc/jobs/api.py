@@ -10,17 +10,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.models import Job
+from qmc.jobs.filters import STATES, UNFINISHED
 from qmc.jobs.lists import JobList
 from qmc.jobs.services import VIEW, job_cancel, job_retry, jobs_visible
 from qmc.jobs.view_models import job_detail_json, job_page
 from web.api import View, list_query, operation, page_of
 from web.reasons import ReasonField
 
+STATES_OF_JOBS = [name for name in STATES if name != UNFINISHED]
+
 
 class JobOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.CharField(help_text="the name of the kind of work, such as registration")
-    state = serializers.CharField(help_text="waiting, running, done, failed or cancelled")
+    state = serializers.ChoiceField(choices=STATES_OF_JOBS)
     title = serializers.CharField()
     subject = serializers.UUIDField(help_text="the id of what it works on")
     subject_name = serializers.CharField(help_text="empty if that was deleted")

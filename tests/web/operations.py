@@ -4,20 +4,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.generators import SchemaGenerator
 
 from alerts.models import Channel
 from certs.models import Certificate
 from nodes.models import Node
+from qmc.schema.completion import operations_of
+from qmc.schema.document import api_schema
 from tests import factories
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Method, path and the schema of each operation of the API."""
-    schema = SchemaGenerator().get_schema(request=None, public=True)
-    for path, methods in schema["paths"].items():
-        for method, operation in methods.items():
-            yield method, path, operation | {"components": schema["components"]["schemas"]}
+    schema = api_schema()
+    for method, path, operation in operations_of(schema):
+        yield method, path, operation | {"components": schema["components"]["schemas"]}
 
 
 def fields_of(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
