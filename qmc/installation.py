@@ -210,6 +210,12 @@ def database_key_oids(text: str) -> Oids:
     return Oids.parse(key.strip(), algorithm.strip())
 
 
+def token_requests(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise ValueError("Give a number of requests, 0 for no limit, or unset it for 6000.")
+    return int(text)
+
+
 @dataclass(frozen=True, repr=False)  # a traceback must not show a URL with a password
 class Installation:
     """The settings of this process. `given` are the names that the environment sets. `unknown` are its other names that begin with QMC_."""
@@ -349,6 +355,15 @@ class Installation:
             watchdog_url,
             "The URL that workers call each minute while the console is well. It overrides the URL in the rules of alerts.",
             is_secret=True,
+        ),
+    ]
+    token_requests: Annotated[
+        int,
+        Row(
+            "QMC_TOKEN_REQUESTS",
+            token_requests,
+            "The most requests of one API token in a minute. 0: no limit.",
+            default="6000",
         ),
     ]
     process: Annotated[

@@ -71,6 +71,7 @@ QMC_KEY_TYPES = INSTALLATION.key_types
 QMC_HEARTBEAT_S = INSTALLATION.heartbeat_s
 QMC_HEARTBEAT_MAX_S = INSTALLATION.heartbeat_max_s
 QMC_OUTBOUND_NETWORKS = INSTALLATION.outbound_networks
+QMC_TOKEN_REQUESTS = INSTALLATION.token_requests
 QMC_WATCHDOG_URL = INSTALLATION.watchdog_url
 DEBUG = False
 # The console checks hosts in qmc.addresses.names, with the site's data. The node API builds no address from the Host header.

@@ -226,6 +226,13 @@ class View(APIView):
         token: Any = self.request.auth
         return Actor("token", str(token), user, token.limit, token.pk) if token else Actor("user", user.get_username(), user)
 
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Every answer has the headers that the request was given on its way here, such as those of the limit of its token."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in getattr(getattr(request, "_request", request), "answer_headers", {}).items():
+            answer[name] = value
+        return answer
+
     def paged(self, rows: Any, render: Callable[[Any], Any]) -> Response:
         """One page of `rows`: `{"results": […], "next": …}`. Raises: InputInvalid for a page that does not exist."""
         number, pages = self.query["page"], Paginator(rows, self.query["page_size"])
@@ -333,7 +340,8 @@ def operation(
         changes = method.__name__ != "get"
         named = "pk" in inspect.signature(method).parameters
         possible = {
-            400: True, 401: signed_in, 403: signed_in, 404: finds or named, 409: conflicts or changes, 412: changes, 422: changes, 503: signed_in,
+            400: True, 401: signed_in, 403: signed_in, 404: finds or named, 409: conflicts or changes, 412: changes, 422: changes, 429: signed_in,
+            503: signed_in,
         }  # fmt: skip
         problems = {(status, MEDIA_TYPE): Problem for status, can_be in possible.items() if can_be}
         answers = responses if isinstance(responses, dict) else {200: responses}

@@ -35,6 +35,10 @@ class VersionChanged(RequestRefused):
     """The thing does not have the version that `If-Match` names."""
 
 
+class TooManyRequests(RequestRefused):
+    """The token has sent as many requests as it may."""
+
+
 class KeyReused(RequestRefused):
     """Another request has had the same `Idempotency-Key`."""
 

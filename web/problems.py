@@ -15,7 +15,17 @@ from pki.core.errors import UnknownKey
 from pki.exchange.problem import MEDIA_TYPE, FieldError, problem
 from sealing.errors import ZoneBroken, ZoneMissing
 from web import database_problem
-from web.errors import AnswerLost, Blocked, InputInvalid, KeyReused, RequestInProgress, RequestRefused, SecretShownOnce, VersionChanged
+from web.errors import (
+    AnswerLost,
+    Blocked,
+    InputInvalid,
+    KeyReused,
+    RequestInProgress,
+    RequestRefused,
+    SecretShownOnce,
+    TooManyRequests,
+    VersionChanged,
+)
 from web.refusals import refused
 
 log = logging.getLogger(__name__)
@@ -55,6 +65,7 @@ problem_register(409, "secret-shown-once", SecretShownOnce)
 problem_register(412, "version-changed", VersionChanged)
 problem_register(415, "unsupported-media-type", exceptions.UnsupportedMediaType)
 problem_register(422, "key-reused", KeyReused)
+problem_register(429, "too-many-requests", TooManyRequests)
 problem_register(503, "no-trust-zone", ZoneMissing)
 problem_register(500, "internal")
 problem_register(503, "database-unavailable")

@@ -12,6 +12,7 @@ from django.core import signing
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
+from jobs.leases import SKEW
 from people.models import Guesses, KnownBrowser
 
 QUIET = timedelta(minutes=10)
@@ -35,6 +36,16 @@ def counted(limits: Mapping[str, int], *, now: datetime, window: timedelta = WIN
         row.count += 1
         row.save(update_fields=["count", "began_at"])
     return None
+
+
+@transaction.atomic
+def counts_take(key: str, most: int, *, limit: int, window: timedelta, now: datetime) -> tuple[int, int, datetime]:
+    """Count up to `most` events at once, as many as the limit leaves. Returns how many, how many the limit leaves now, and when the window began."""
+    (row,) = _locked([key], now=now, window=window)
+    taken = max(0, min(most, limit - row.count))
+    row.count += taken
+    row.save(update_fields=["count", "began_at"])
+    return taken, max(0, limit - row.count), row.began_at
 
 
 def first_of_ten_minutes(*words: str, now: datetime) -> bool:
@@ -62,7 +73,7 @@ def _locked(keys: Iterable[str], *, now: datetime, window: timedelta = WINDOW) -
     Guesses.objects.bulk_create([Guesses(key=key, count=0, began_at=now) for key in sorted(keys)], ignore_conflicts=True)
     rows = list(Guesses.objects.select_for_update().filter(key__in=keys).order_by("key"))
     for row in rows:
-        if not now - window < row.began_at <= now:
+        if not now - window < row.began_at <= now + SKEW:
             row.count, row.began_at = 0, now
     return rows
 

@@ -17,6 +17,7 @@ from audit.request import CredentialKind, credential_use
 from people.models import ApiToken
 from people.sign_in.guessing import first_of_ten_minutes, network_of
 from people.tokens.models import Scope
+from people.tokens.rate import request_count
 from people.tokens.services import is_whole, token_digest
 from pki.core import clocks
 from pki.core.commands import QMC
@@ -35,7 +36,11 @@ class TokenAuthentication(authentication.BaseAuthentication):
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() not in SCHEMES:
             return None
-        row = token_checked(token.strip(), address=address_of(request), now=timezone.now())
+        now = timezone.now()
+        row = token_checked(token.strip(), address=address_of(request), now=now)
+        if rate := request_count(row.pk, now=now):
+            request._request.answer_headers = rate.headers()  # type: ignore[attr-defined]
+            rate.require()
         return row.user, row
 
     def authenticate_header(self, request: Request) -> str:

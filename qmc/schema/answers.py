@@ -57,6 +57,10 @@ ANSWERS = {
         "KeyReused", "Another request has had this `Idempotency-Key`.",
         "This Idempotency-Key belongs to another request: its method, address or body is different. Use a new key for each request.",
     ),
+    429: Answer(
+        "TooManyRequests", "The token has sent as many requests as it may in a minute.",
+        "This token has sent 6000 requests in a minute, and may send no more. Send the request again in 42 s.", headers=("Retry-After", "RateLimit"),
+    ),
     500: Answer(
         "Unexpected", "An unexpected error. The log of the console has its details.",
         "An unexpected error occurred. The log of the console has the details. Try again. If the error stays, report it.", always=True,
@@ -74,6 +78,8 @@ HEADERS = {
     "Location": "The address of what was made.",
     "Idempotency-Replayed": "`true`: this is the answer to the first request with the same `Idempotency-Key`.",
     "Retry-After": "Send the request again after this number of seconds.",
+    "RateLimit": "How many requests are left to the token, and in how many seconds they are counted anew.",
+    "RateLimit-Policy": "How many requests a token may send in how many seconds.",
     "WWW-Authenticate": "`Bearer`: send a token.",
 }
 
@@ -115,7 +121,7 @@ def _urn(name: str) -> str:
 
 
 def _headers(method: str, status: str) -> list[str]:
-    found = ["X-Request-Id"] + ["ETag"] * (status != "204") + ["Location"] * (status == "201")
+    found = ["X-Request-Id", "RateLimit", "RateLimit-Policy"] + ["ETag"] * (status != "204") + ["Location"] * (status == "201")
     return found + ["Idempotency-Replayed"] * (method in CHANGING)
 
 

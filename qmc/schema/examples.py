@@ -16,7 +16,7 @@ WORDS: dict[str, Any] = {
     "client_secret": "a secret of the provider", "clock_offset_s": 0.2, "cluster": "RSA-2048", "code": "certificate_expiring", "codes": "certificate_expiring",
     "connection_string": "Driver=PostgreSQL;Server=db.example;Database=sales", "contains": "all private keys", "counts": 3, "created_by": "ann", "csr": PEM,
     "cursor": "WyJyaW0xIl0", "cursor: integer": 4711, "days": 1, "days_left": 364, "decided_by": "ann", "default": "12 months", "detail": "waiting", "distribution_port": 4444,
-    "done": 3, "environment": "QMC_LIFETIME", "error": "", "events_url": f"/api/v1/nodes/{ID}/events/", "explained_by": "", "explanation": "Renewed automatically.",
+    "done": 3, "environment": "QMC_KEY_TYPES", "error": "", "events_url": f"/api/v1/nodes/{ID}/events/", "explained_by": "", "explanation": "Renewed automatically.",
     "exports": 2, "field": "address", "file": "segment-1-5000.jsonl", "filter": "rim", "findings": "Event 17 was changed.", "first": 1, "folder": "/var/backups/console",
     "folder_host": "central.example", "folder_problem": "", "from": 1, "from_minute": 480, "further_hosts": "login.example", "generated_secrets": "whsec_…",
     "generation": 1, "If-Match": "*", "Idempotency-Key": "register rim1, 1 December", "as_of": "2099-01-01", "group": "console-admins", "groups_claim": "groups", "holder": "rim1", "host": "logs.example", "host_name": "rim1.example",

@@ -58,6 +58,7 @@ BAD = {
         "2.5.29.1,2.5.29.2": "that nothing else uses",
     },
     "QMC_OUTBOUND_NETWORKS": {"127.0.0.1/8": "without host bits", "mail.example": "Give networks such as"},
+    "QMC_TOKEN_REQUESTS": {"-1": "Give a number of requests", "ten": "0 for no limit", "9999999999": "unset it for 6000"},
     "QMC_PROCESS": {"worker": "Give console or node-api"},
 }
 GOOD = {
@@ -74,6 +75,7 @@ GOOD = {
     ("QMC_TRUSTED_ORIGINS", "https://a.example:8443"): "https://a.example:8443",
     ("QMC_HEARTBEAT_S", "90000"): "3600",
     ("QMC_HEARTBEAT_MAX_S", "0"): "1",
+    ("QMC_TOKEN_REQUESTS", "0"): "0",
     ("QMC_KEY_TYPES", "service=RSA-4096, client=EC P-384"): "service=RSA-4096,client=EC P-384",
     ("QMC_WATCHDOG_URL", "https://hc.example:8443/ping/a-secret?a-secret"): "https://hc.example:8443/***?***",
     ("QMC_DATABASE_KEY_OIDS", "1.3.6.1.4.1.1, 1.3.6.1.4.1.2"): "1.3.6.1.4.1.1,1.3.6.1.4.1.2",

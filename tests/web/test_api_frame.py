@@ -29,7 +29,7 @@ LISTS = {
     "/api/v1/expiry/", "/api/v1/exports/", "/api/v1/jobs/", "/api/v1/nodes/", "/api/v1/nodes/{id}/events/", "/api/v1/people/", "/api/v1/rotations/", "/api/v1/syslog-receivers/", "/api/v1/tokens/",
 }  # fmt: skip
 
-OF_EVERY_OPERATION, SIGNED_IN, CHANGING = {"400", "406", "500", "503"}, {"401", "403"}, {"412", "413", "415", "422"}
+OF_EVERY_OPERATION, SIGNED_IN, CHANGING = {"400", "406", "500", "503"}, {"401", "403", "429"}, {"412", "413", "415", "422"}
 FINDS = {"/api/v1/cluster/check-token/", "/api/v1/bulk/"}  # the body names an object, or an action
 
 
