@@ -16,7 +16,7 @@ from tests.faults.steps import EVERY_STEP
 ROOT = Path(__file__).parent.parent
 # In this order: each imports only the earlier ones.
 APPS = [
-    "pki", "agent", "sealing", "outbound", "jobs", "audit", "attention", "web", "people", "bulk", "certs", "nodes", "storage", "backups", "alerts", "qrs", "qmc",
+    "pki", "agent", "cli", "sealing", "outbound", "jobs", "audit", "attention", "web", "people", "bulk", "certs", "nodes", "storage", "backups", "alerts", "qrs", "qmc",
 ]  # fmt: skip
 # The rooms of an app from the ground up. What an app has beside its rooms is above them all, but for these files, which all rooms share.
 ROOMS = {
@@ -160,6 +160,7 @@ def test_apps_use_few_of_the_agents_modules() -> None:
 
 # Why each of these uses the environment of its process.
 USES_ENVIRONMENT = {
+    "cli/profile.py": "reads where the profile is, and what takes precedence over it",
     "qmc/__main__.py": "puts `--data-dir` where the settings are read",
     "qmc/settings.py": "reads the settings of the installation, once",
     "qmc/celery.py": "chooses Django's settings",
@@ -183,9 +184,15 @@ DIALS = re.compile(r"create_connection\(|HTTPS?Connection|\burlopen\b|\bimport (
 
 
 def test_one_package_dials() -> None:
-    """The agent has its own connection to the central node."""
+    """The agent has its own connection to the central node, and the command-line client its own to the API."""
     found = {str(path.relative_to(ROOT)) for app in set(APPS) - {"agent"} for path, _ in sources(app) if DIALS.search(path.read_text())}
-    assert found == {"outbound/connections.py", "outbound/http.py"}
+    assert found == {"outbound/connections.py", "outbound/http.py", "cli/site.py", "cli/commands/login.py"}
+
+
+def test_the_command_line_client_is_used_by_nothing() -> None:
+    for app in set(APPS) - {"cli"}:
+        for path, names in sources(app):
+            assert not [name for name in names if name.split(".")[0] == "cli"], path
 
 
 def test_benches_and_what_they_share_with_tests_import_no_tests() -> None:

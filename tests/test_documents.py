@@ -9,16 +9,19 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
+import click
 import pytest
 from django.core.management import get_commands, load_command_class
 
 from agent import __main__ as agent
+from cli.__main__ import qmcctl
 from web.glossary import terms
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"(manage\.py|(?<!-A )\bqmc|python -m agent|\bqmc-agent) ([a-z][a-z_-]*)([^`#|\n]*)")
+QMCCTL = re.compile(r"\bqmcctl ((?:[a-z-]+ )*[a-z-]+)([^`#|\n]*)")
 LONGEST_LISTING = 10
 TEMPLATES = ROOT / "templates"
 # These say what went wrong, and have no purpose of their own.
@@ -88,6 +91,20 @@ def test_every_command_exists_with_its_options(path: Path) -> None:
         known = options_of(program, command)
         if known is None or set(re.findall(r"(?<!\S)--[a-z][a-z-]*", re.sub('"[^"]*"', "", rest))) - known:
             wrong.append(f"{program} {command}{rest}")
+    assert wrong == []
+
+
+@each_document
+def test_every_command_of_qmcctl_exists_with_its_options(path: Path) -> None:
+    wrong = []
+    for words, rest in QMCCTL.findall("\n".join(re.findall(r"^```$.*?^```$|`[^`\n]+`", path.read_text(), re.DOTALL | re.MULTILINE))):
+        command: click.Command | None = qmcctl
+        for word in words.split():
+            if isinstance(command, click.Group):
+                command = command.commands.get(word)
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help", "--version"} if command else set()
+        if set(re.findall(r"(?<!\S)--[a-z][a-z-]*", re.sub('"[^"]*"', "", rest))) - known or command is None:
+            wrong.append(f"qmcctl {words}{rest}")
     assert wrong == []
 
 
