@@ -11,14 +11,14 @@ class NodesConfig(AppConfig):
         # These register handlers of jobs, periodic work and answers to errors, and need the models loaded.
         from nodes import problems, roles  # noqa: F401, PLC0415
         from nodes.addresses import events as addresses_events  # noqa: F401, PLC0415
-        from nodes.automatic import attention as automatic_attention  # noqa: F401, PLC0415
+        from nodes.automatic import attention, tasks  # noqa: F401, PLC0415
         from nodes.automatic import settings as automatic_settings  # noqa: F401, PLC0415
-        from nodes.automatic import tasks  # noqa: F401, PLC0415
         from nodes.browser_certificates import attention as browser_certificates_attention  # noqa: F401, PLC0415
         from nodes.browser_certificates import events as browser_certificates_events  # noqa: F401, PLC0415
         from nodes.browser_certificates import search as browser_certificates_search  # noqa: F401, PLC0415
         from nodes.browser_certificates import section as browser_certificates_section  # noqa: F401, PLC0415
         from nodes.bulk_registration import bulk as bulk_registration  # noqa: F401, PLC0415
+        from nodes.calls import events, settings  # noqa: F401, PLC0415
         from nodes.central import attention as central_attention  # noqa: F401, PLC0415
         from nodes.central import checkpoints as central_checkpoints  # noqa: F401, PLC0415
         from nodes.central import events as central_events  # noqa: F401, PLC0415

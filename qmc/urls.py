@@ -18,6 +18,8 @@ from certs.lifetime.api import LifetimeSetting
 from certs.revocation.api import CertificateCrl, CertificateRevoke
 from nodes.browser_certificates import api as browser_certificates
 from nodes.bulk_registration.api import NodesBulk
+from nodes.calls.api import CallLimitsSetting
+from nodes.calls.pages import call_limits
 from nodes.cluster import api as cluster
 from nodes.connections import api as connections
 from nodes.inventory import api as nodes
@@ -87,6 +89,7 @@ API = [
     path("settings/alerts/", AlertRules.as_view()),
     path("settings/lifetime/", LifetimeSetting.as_view()),
     path("settings/key-types/", KeyTypesSetting.as_view()),
+    path("settings/calls/", CallLimitsSetting.as_view()),
     path("settings/addresses/", AddressesSetting.as_view()),
     path("settings/identity-provider/", IdentityProviderSetting.as_view()),
     path("alerts/", alerts.Alerts.as_view()),
@@ -159,6 +162,7 @@ urlpatterns = [
     path("expiry.ics", calendar_file, name="calendar"),
     path("clock/", overview.clock, name="clock"),
     path("settings/", every_setting, name="settings"),
+    path("settings/calls/", call_limits, name="calls"),
     path("settings/addresses/", views_addresses.addresses, name="addresses"),
     path("", include("backups.urls")),
     path("", include("qmc.jobs.urls")),

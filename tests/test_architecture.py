@@ -39,6 +39,7 @@ ROOMS = {
         "founding",
     ],
     "nodes": [
+        "calls",
         "inventory",
         "addresses",
         "dial",

@@ -27,6 +27,7 @@ from certs.states import ExportStatus
 from jobs.models import Job
 from nodes.addresses.services import central_addresses, netlocs
 from nodes.browser_certificates.services import browser_certificate_upload, choice_for
+from nodes.calls.services import call_limits
 from nodes.inventory.intervals import regular_interval
 from nodes.inventory.names import names_of
 from nodes.jobs import RENEWAL
@@ -64,7 +65,7 @@ def seed(counts: Counts, *, now: datetime, say: Say) -> None:
     ((key_id, key),) = key_ring().keys.items()
     world = World(
         Maker(issuer, key, zone.database_key_oids), zone, cluster, key_id, netlocs(central_addresses()),
-        [foreign.from_pem(pair.certificate).thumbprints[1] for pair in served], now, timedelta(seconds=regular_interval(counts.nodes)),
+        [foreign.from_pem(pair.certificate).thumbprints[1] for pair in served], now, timedelta(seconds=regular_interval(counts.nodes, limits=call_limits())),
     )  # fmt: skip
     nodes = [(planned, _node(planned, served)) for planned in plan.nodes]
     exports = [(planned, _export(planned)) for planned in plan.exports]

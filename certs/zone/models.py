@@ -38,6 +38,13 @@ class TrustZone(models.Model):
     )
 
     key_types = models.JSONField(default=dict, help_text="kind of certificate → type of its new keys, where it is not the default")
+    # Limits of calls. nodes.calls.services writes them, and the environment overrides each.
+    heartbeat_s = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="the fewest seconds between the calls of a node; empty: the default"
+    )
+    heartbeat_max_s = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="the most seconds between the calls of a node; empty: the default"
+    )
     # The addresses of the central node (docs/develop/architecture.md). nodes.addresses.services writes them, and the environment overrides each.
     node_api_addresses = models.JSONField(default=list, help_text="list of ADDRESS:PORT; empty: the address of the central node")
     addresses_chosen = models.BooleanField(default=False, help_text="whether a person chose the addresses; `up` does not change them then")

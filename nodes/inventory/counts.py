@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from attention.once import once
+from nodes.calls.services import call_limits
 from nodes.inventory.intervals import load_now, regular_interval
 from nodes.models import Node
 from nodes.states import NodeState
@@ -56,7 +57,7 @@ def node_counts() -> NodeCounts:
 
 def regular_interval_now() -> int:
     """Seconds between the calls of a node on this site now."""
-    return regular_interval(node_counts().total, load=load_now())
+    return regular_interval(node_counts().total, limits=call_limits(), load=load_now())
 
 
 @once

@@ -6,13 +6,15 @@ from datetime import timedelta
 
 from django.conf import settings
 
+from nodes.calls.services import CallLimits
+
 CALLS_PER_S, PENDING_CALLS_PER_S, PENDING_S = 50, 200, 5
 
 
-def regular_interval(nodes: int, *, load: float = 1) -> int:
+def regular_interval(nodes: int, *, limits: CallLimits, load: float = 1) -> int:
     """Seconds between the calls of a node, on a site of this many nodes. `load`: processes that run or wait, for each processor of this machine."""
     adapted = math.ceil(nodes * max(load, 1) / CALLS_PER_S)
-    return max(settings.QMC_HEARTBEAT_S, min(adapted, settings.QMC_HEARTBEAT_MAX_S))
+    return max(limits.least_s, min(adapted, limits.most_s))
 
 
 def pending_interval(pending: int, *, regular_s: int) -> int:

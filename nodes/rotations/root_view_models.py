@@ -13,6 +13,7 @@ from certs.exports.view_models import AffectedExports, affected_exports
 from certs.models import Certificate, RevocationList, Rotation
 from certs.roots.services import cluster_in_force, root_next_number
 from certs.zone.services import zone_current
+from nodes.calls.services import call_limits
 from nodes.inventory.intervals import regular_interval
 from nodes.inventory.silence import observed
 from nodes.models import Node
@@ -220,7 +221,11 @@ def nodes_before_root_rotation(*, now: datetime) -> "QuerySet[Any]":
 
 def root_rotation_page(column: Computed, *, error: str, now: datetime) -> RootRotationPage:
     """`column` is the column `blocked` of the nodes."""
-    zone, root, call = zone_current(), issuing_root(), timedelta(seconds=regular_interval(Node.objects.present().count()))
+    zone, root, call = (
+        zone_current(),
+        issuing_root(),
+        timedelta(seconds=regular_interval(Node.objects.present().count(), limits=call_limits())),
+    )
     exports = _exports_of(root, now=now)
     return RootRotationPage(
         old=root,

@@ -112,6 +112,7 @@ PLACES = (
     Place("settings", "Settings", "options preferences configuration all"),
     Place("certs:lifetime", "Lifetime", "settings validity months years certificates how long"),
     Place("certs:key-types", "Key types", "settings rsa ec elliptic curve private key algorithm size"),
+    Place("calls", "Calls of nodes", "settings heartbeat interval seconds how often call silent"),
     Place("addresses", "Addresses", "settings host names ports url where nodes call central node move"),
     Place("provider:settings", "Sign-in with a provider", "settings sso oidc openid keycloak entra azure adfs login"),
     Place("syslog:list", "Syslog", "settings siem splunk log server audit forward"),

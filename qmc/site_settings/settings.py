@@ -21,10 +21,7 @@ ENVIRONMENT = {
     "group": (Group.SITE, "Group of the files"),
     "outbound_networks": (Group.SITE, "Special networks for outgoing connections"),
     "database_key_oids": (Group.CERTIFICATES, "OIDs of the database key"),
-    "heartbeat_s": (Group.NODES, "Shortest time between the calls of a node"),
-    "heartbeat_max_s": (Group.NODES, "Longest time between the calls of a node"),
 }
-SECONDS = ("heartbeat_s", "heartbeat_max_s")
 
 
 @settings_register("certs.view_certificate")
@@ -33,8 +30,6 @@ def settings() -> Iterator[Setting]:
         row, value = ROWS[field], getattr(installation.INSTALLATION, field)
         if field == "database_url":
             shown, default = ENGINES.get(connection.vendor, connection.vendor), ENGINES["sqlite"]
-        elif field in SECONDS:
-            shown, default = f"{value} s", f"{row.default} s"
         else:
             shown, default = row.shown(value).replace(",", ", ") or "none", as_text(row.default) or "none"
         purpose = row.purpose.replace("`", "").replace("--", "‑‑")

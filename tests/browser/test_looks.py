@@ -184,6 +184,7 @@ PAGES = {
     "view new": "/account/lists/nodes/views/new/?query=state%3Dfailed",
     "lifetime": "/settings/lifetime/",
     "key types": "/settings/key-types/",
+    "calls of nodes": "/settings/calls/",
     "addresses": "/settings/addresses/",
     "provider": "/settings/provider/",
     "lifetime preview": "/settings/lifetime/?months=99",

@@ -62,6 +62,10 @@ def key_types() -> tuple[str, Fields, Fields]:
     return "/settings/key-types/", fields | {"client": "EC P-384"}, fields | {"client": "RSA-2048"}
 
 
+def calls() -> tuple[str, Fields, Fields]:
+    return "/settings/calls/", {"least_s": 30, "most_s": 700}, {"least_s": 30, "most_s": 800}
+
+
 def rules_of_roles() -> tuple[str, Fields, Fields]:
     return "/people/roles/", {"roles": ["AuditAdmin"]}, {"roles": ["Viewer"]}
 
@@ -96,7 +100,7 @@ def version(page: str) -> str:
 
 
 THINGS = [
-    connection, node, deployment, receiver, roles, lifetime, key_types, rules_of_roles, appearance, schedule, browser_choice
+    connection, node, deployment, receiver, roles, lifetime, key_types, calls, rules_of_roles, appearance, schedule, browser_choice
 ]  # fmt: skip
 
 

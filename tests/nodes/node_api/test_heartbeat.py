@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.actors import SYSTEM
-from certs.models import Certificate, DatabaseKey, RevocationList
+from certs.models import Certificate, DatabaseKey, RevocationList, TrustZone
 from certs.revocation.lists import trust_in_force
 from certs.states import CertificateStatus
 from nodes.models import Node, Nudge, Observation
@@ -91,8 +91,9 @@ def test_a_nudged_node_gets_the_list_that_it_was_nudged_for(machine: Settled) ->
     assert machine.call()["trust"] is True
 
 
-def test_silence_follows_the_interval_of_the_answer(machine: Settled, settings: Any) -> None:
-    settings.QMC_HEARTBEAT_S, site._Kept.value = 400, None
+def test_silence_follows_the_interval_of_the_answer(machine: Settled) -> None:
+    TrustZone.objects.update(heartbeat_s=400)
+    site._Kept.value = None
     answer = machine.call()
     assert answer["interval_s"] == 400
     seen = Observation.objects.get(node__name="rim1")

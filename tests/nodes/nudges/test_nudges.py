@@ -217,7 +217,7 @@ def test_nobody_is_dialed(central: Node, settings: Any, what: str) -> None:
         Node.objects.filter(pk=central.pk).update(is_central=False)
         node("center", is_central=True, address="10.0.0.6")
     else:
-        settings.QMC_HEARTBEAT_S = 5
+        TrustZone.objects.update(heartbeat_s=5)
     nodes_nudge([node(seen=timezone.now() - MINUTE, address="127.0.0.1")], now=timezone.now())
     nudges_send()
     assert not Nudge.objects.exclude(dialed_at=None).exists()
@@ -226,7 +226,7 @@ def test_nobody_is_dialed(central: Node, settings: Any, what: str) -> None:
 def test_a_site_that_is_too_large_for_its_short_interval_sends_nudges(
     central: Node, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.QMC_HEARTBEAT_S = 5
+    TrustZone.objects.update(heartbeat_s=5)
     monkeypatch.setattr(intervals, "CALLS_PER_S", 0.1)
     waits = node(seen=timezone.now() - MINUTE, address="127.0.0.1", node_port=free_port())
     nodes_nudge([waits], now=timezone.now())
