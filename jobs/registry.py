@@ -56,7 +56,8 @@ class JobKind:
     """Jobs of one handler, as people see them. `name` is that of the handler, `label` a word for people.
 
     `view` is the permission to see them. `subjects` finds the names and pages of the subjects with these ids, in one query. `retry_page` is the path of
-    the page that does the work again, for work that needs an input; `retry_api` is the operation of the API for the same.
+    the page that does the work again, for work that needs an input; `retry_api` is the operation of the API for the same. `instead` says what a person can do
+    on the page of the subject while the work lasts, for work that cannot be canceled.
     """
 
     name: str
@@ -67,6 +68,7 @@ class JobKind:
     retry: JobAction | None = None
     retry_page: Callable[[uuid.UUID], str] | None = None
     retry_api: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def job_cancel(*, actor: Actor, job: Job, now: datetime) -> None:
     kind = job_kinds().get(job.task)
     actor.require(_permission(kind, kind.cancel if kind else None))
     if kind is None or kind.cancel is None:
-        raise JobRefused("This job cannot be canceled. Open what it works on for what you can do there.")
+        instead = kind.instead if kind else ""
+        raise JobRefused(instead or "This job cannot be canceled. Open what it works on for what you can do there.")
     if job.outcome:
         raise JobRefused("This job has already finished, so it cannot be canceled.")
     _run(kind.cancel, actor, job, now)

@@ -170,6 +170,29 @@ def test_a_canceled_renewal_ends_and_the_node_stays_registered(client: Client, s
     assert (row.status, row.reason, row.package, row.node.state) == ("failed", "Canceled by ann.", None, "registered")
 
 
+def test_a_new_export_is_canceled_and_one_with_certificates_is_not(client: Client) -> None:
+    now = timezone.now()
+    new, renewed = (factories.export(f"{name}.example", at=now, status="requested") for name in ("new", "renewed"))
+    factories.certificate("client", holder_id=renewed.pk, at=now)
+    jobs = [
+        job_create(task=EXPORT, subject=export.pk, title=f"Export for {export.machine}", actor="ann", now=now) for export in (new, renewed)
+    ]
+    assert [client.get(f"{PATH}{job.pk}/", secure=True).json()["cancelable"] for job in jobs] == [True, False]
+    assert [cancel(client, job).status_code for job in jobs] == [200, 409]
+    new.refresh_from_db()
+    renewed.refresh_from_db()
+    assert (new.status, renewed.status) == ("revoked", "requested")
+    assert Job.objects.unfinished().filter(subject=new.pk).count() == 1, "a worker deletes its folder"
+
+
+@pytest.mark.parametrize("kind", ["root", "database-key"])
+def test_a_rotation_names_what_its_page_can_do_instead(client: Client, kind: str) -> None:
+    job = job_create(task=f"{kind}-rotation", subject=uuid.uuid4(), title="Rotation", actor="ann", now=timezone.now())
+    answer = cancel(client, job)
+    assert (answer.status_code, "Its page can pause it" in answer.json()["detail"]) == (409, True)
+    assert "Its page can pause it" in client.get(f"/jobs/{job.pk}/").content.decode()
+
+
 def test_what_cannot_be_canceled_any_more_says_so_and_goes_on(client: Client) -> None:
     jobs = [registration(NodeState.VERIFYING), renewal(RenewalStatus.PROVING)]
     for job in jobs:
