@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from jobs.clock import clock_jump, clock_look
+from jobs.durations import step_timed
 from jobs.periodic import periodic_task
 from jobs.registry import NameUnknown, PeriodicTask, Retry, handler, periodic_register
 
@@ -23,7 +24,8 @@ def run() -> None:
     if job is None:
         return
     try:
-        handler(job.task)(job=job)
+        with step_timed(job.task):
+            handler(job.task)(job=job)
     except Retry as exc:
         job_again(job=job, at=timezone.now() + exc.after, progress=str(exc))
     except NameUnknown as exc:

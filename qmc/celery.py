@@ -49,6 +49,13 @@ def prepare(**_: Any) -> None:
     data_directory_prepare()
 
 
+@worker_init.connect
+def measure(**_: Any) -> None:
+    from qmc.metrics.processes import durations_keep  # noqa: PLC0415  (settings are not loaded yet when this module is)
+
+    durations_keep()
+
+
 @worker_ready.connect
 def settle(**_: Any) -> None:
     prepare_linter()

@@ -25,7 +25,7 @@ from pki.core.origins import allowed_host, origin
 from pki.core.roles import Kind
 
 PREFIX, DATA_DIR = "QMC_", "QMC_DATA_DIR"
-CONSOLE, NODE_API = "console", "node-api"
+CONSOLE, NODE_API, METRICS = "console", "node-api", "metrics"
 LEAST_HEARTBEAT_S, MOST_HEARTBEAT_S = 1, 3600
 # Variables of other programs, which are not settings of an installation.
 ELSEWHERE = {
@@ -121,8 +121,8 @@ def optional_path(text: str) -> Path | None:
 
 
 def process(text: str) -> str:
-    if text not in (CONSOLE, NODE_API):
-        raise ValueError(f"Give {CONSOLE} or {NODE_API}, or unset it for {CONSOLE}.")
+    if text not in (CONSOLE, NODE_API, METRICS):
+        raise ValueError(f"Give {CONSOLE}, {NODE_API} or {METRICS}, or unset it for {CONSOLE}.")
     return text
 
 
@@ -366,8 +366,16 @@ class Installation:
             default="6000",
         ),
     ]
+    metrics_networks: Annotated[
+        tuple[str, ...],
+        Row(
+            "QMC_METRICS_NETWORKS",
+            listed(network),
+            "Networks that read `/metrics` without a token, such as `10.4.2.7/32`. Separated by commas. Not set: a token is needed.",
+        ),
+    ]
     process: Annotated[
-        str, Row("QMC_PROCESS", process, "Which web process this is: `console` or `node-api`. `up` sets it.", default=CONSOLE)
+        str, Row("QMC_PROCESS", process, "Which web process this is: `console`, `node-api` or `metrics`. `up` sets it.", default=CONSOLE)
     ]
     given: frozenset[str]
     unknown: tuple[str, ...]

@@ -12,7 +12,7 @@ from certs.keys.policy import RSA
 from pki.core.roles import Kind
 from pki.core.roles import Role as CertificateRole
 from pki.issuing.revocation_list import RevocationCode
-from qmc.installation import NODE_API, SettingInvalid, database_of, installation_read
+from qmc.installation import CONSOLE, METRICS, NODE_API, SettingInvalid, database_of, installation_read
 
 os.environ.pop("SSLKEYLOGFILE", None)  # session keys are never written, and a file that cannot be written would end the process
 try:
@@ -73,6 +73,7 @@ QMC_HEARTBEAT_MAX_S = INSTALLATION.heartbeat_max_s
 QMC_OUTBOUND_NETWORKS = INSTALLATION.outbound_networks
 QMC_TOKEN_REQUESTS = INSTALLATION.token_requests
 QMC_WATCHDOG_URL = INSTALLATION.watchdog_url
+QMC_METRICS_NETWORKS = INSTALLATION.metrics_networks
 DEBUG = False
 # The console checks hosts in qmc.addresses.names, with the site's data. The node API builds no address from the Host header.
 ALLOWED_HOSTS = ["*"]
@@ -108,6 +109,7 @@ INSTALLED_APPS = [
 IS_NODE_API = INSTALLATION.process == NODE_API
 # Agents have no session and read no pages. allauth refuses to start without its middleware.
 FOR_AGENTS = [
+    "qmc.metrics.requests.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "web.middleware.RequestMiddleware",
@@ -119,6 +121,7 @@ FOR_AGENTS = [
     "web.middleware.DatabaseMiddleware",
 ]
 FOR_PEOPLE = [
+    "qmc.metrics.requests.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "web.compression.CompressionMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -139,9 +142,20 @@ FOR_PEOPLE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-MIDDLEWARE = FOR_AGENTS if IS_NODE_API else FOR_PEOPLE
+# A monitoring system uses any name of this machine, and no pages.
+FOR_MONITORING = [
+    "qmc.metrics.requests.MetricsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "web.middleware.RequestMiddleware",
+    "qmc.metrics.requests.OnlyMonitoringMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "web.middleware.DatabaseMiddleware",
+]
 CONSOLE_URLCONF = "qmc.urls"
-ROOT_URLCONF = "qmc.urls_node" if IS_NODE_API else CONSOLE_URLCONF
+MIDDLEWARE, ROOT_URLCONF = {
+    CONSOLE: (FOR_PEOPLE, CONSOLE_URLCONF), NODE_API: (FOR_AGENTS, "qmc.urls_node"), METRICS: (FOR_MONITORING, CONSOLE_URLCONF),
+}[INSTALLATION.process]  # fmt: skip
 CSRF_FAILURE_VIEW = "qmc.error_pages.form_refused"
 TEMPLATES = [
     {

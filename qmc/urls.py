@@ -160,6 +160,7 @@ urlpatterns = [
     path("expiry/", expiry.expiry, name="expiry"),
     path("expiry/picture/", expiry.picture, name="expiry_picture"),
     path("expiry.ics", calendar_file, name="calendar"),
+    path("", include("qmc.metrics.urls")),
     path("clock/", overview.clock, name="clock"),
     path("settings/", every_setting, name="settings"),
     path("settings/calls/", call_limits, name="calls"),

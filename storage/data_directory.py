@@ -13,7 +13,7 @@ from pki.core.commands import QMC
 
 # The console's own files, and those that administrators often copy here. If a directory has other files too, the console shares it.
 NAMES = (
-    "db.sqlite3*", "*.lock", "secrets", "node", "agents", "broker", "logs", "before-upgrade", "exports", "backups", "audit", ".trial-*", "lost+found",
+    "db.sqlite3*", "*.lock", "secrets", "node", "agents", "broker", "logs", "before-upgrade", "exports", "backups", "audit", "metrics", ".trial-*", "lost+found",
 )  # fmt: skip
 
 

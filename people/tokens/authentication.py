@@ -1,6 +1,5 @@
 """Sign-in of API clients by token."""
 
-import ipaddress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from people.tokens.models import Scope
 from people.tokens.rate import request_count
 from people.tokens.services import is_whole, token_digest
 from pki.core import clocks
+from pki.core.addresses import in_networks
 from pki.core.commands import QMC
 from web.database_problem import dispensable
 from web.middleware import address_of
@@ -86,7 +86,7 @@ def _refusal(row: ApiToken, address: str, now: datetime) -> str:
         return f"This token, {row.name}, expired on {clocks.stamp(row.expires_at)}. {MAKE}"
     if not row.user.is_active:
         return f"The account of this token, {row.user.get_username()}, is deactivated. Use a token of another account."
-    if row.addresses and not _allowed(address, row.addresses):
+    if row.addresses and not in_networks(address, row.addresses):
         return f"This token, {row.name}, may not be used from {address}. Use it from another address, or make a token that allows this one."
     return ""
 
@@ -96,12 +96,6 @@ def _record_refused(row: ApiToken, address: str, reason: str, now: datetime) -> 
     if first_of_ten_minutes("token-refused", str(row.pk), network_of(address) if address else "", now=now):
         detail = {"user": row.user.get_username(), "name": row.name, "address": address, "reason": reason}
         record(actor=Actor("token", str(row)), action="token.refused", target=row, detail=detail, outcome=Outcome.REFUSED, now=now)
-
-
-def _allowed(address: str, networks: list[str]) -> bool:
-    found = ipaddress.ip_address(address)
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return any((mapped or found) in ipaddress.ip_network(network) for network in networks)
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pki.core import names
@@ -47,6 +48,12 @@ def client_address(host: str) -> str:
     """The address of a client in its usual form: an IPv4 address on an IPv6 socket as IPv4, and no name of an interface. "" if `host` is none."""
     parsed = _ip(host.partition("%")[0])
     return str(getattr(parsed, "ipv4_mapped", None) or parsed or "")
+
+
+def in_networks(address: str, networks: Iterable[str]) -> bool:
+    """Whether one of these networks has the address; an IPv4 address on an IPv6 socket counts as IPv4. Not for a name."""
+    parsed = _ip(client_address(address))
+    return parsed is not None and any(parsed in ipaddress.ip_network(network) for network in networks)
 
 
 def is_wildcard(address: str) -> bool:

@@ -10,14 +10,15 @@ from agent.store import Store
 from pki.core.commands import QMC
 from qmc.management.site import SiteCommand
 from qmc.memory import memory_settle
+from qmc.metrics.processes import durations_keep
 from qmc.server import CONSOLE, NODE_API, serve
 from storage.data_directory import data_directory_prepare
 
-PROCESSES = {"console": CONSOLE, "node-api": NODE_API}
+PROCESSES = {"console": CONSOLE, "node-api": NODE_API, "metrics": CONSOLE}
 
 
 class Command(SiteCommand):
-    help = "Serves the console (pages and REST API) or the node API (mutual TLS)."
+    help = "Serves the console (pages and REST API), the node API (mutual TLS), or only what monitoring systems read."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("process", choices=PROCESSES)
@@ -34,6 +35,7 @@ class Command(SiteCommand):
                 f"Nothing is installed in {settings.NODE_STORE} yet. Run `{QMC} init` on the central machine, or register this machine "
                 "as a node. Then this process starts to serve."
             )
+        durations_keep()
         application = get_wsgi_application()
         memory_settle()
         try:

@@ -26,6 +26,7 @@ from pki.core.addresses import bare, loopback_for, netloc
 from pki.core.commands import QMC
 from qmc.management.commands.init import SIGN_IN, WARNING
 from qmc.management.commands.migrate import COPIED
+from qmc.metrics.processes import durations_forget
 from qmc.server import listening_socket
 from storage.data_directory import data_directory_prepare, root_passphrase_make
 from storage.database import DatabaseRefused, database_fit
@@ -139,6 +140,7 @@ class Command(BaseCommand):
         parser.add_argument("--address", type=bare, default="127.0.0.1", help="address on which console and node API listen")
         parser.add_argument("--port", type=port_number, default=8443)
         parser.add_argument("--node-port", type=port_number, default=4242)
+        parser.add_argument("--metrics-port", type=port_number, help="also serve what monitoring systems read on a port of its own")
         parser.add_argument(
             "--backed-up", action="store_true", help="PostgreSQL: confirm that you have a current dump or backup of the site"
         )
@@ -153,6 +155,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["port"] == options["node_port"]:
             raise CommandError(f"--port and --node-port are both {options['port']}. Console and node API need different ports.")
+        if options["metrics_port"] in (options["port"], options["node_port"]):
+            raise CommandError(f"Another listener has --metrics-port {options['metrics_port']} already. Choose another port.")
         if settings.ROOT_PASSPHRASE_FILE is None:
             raise CommandError("QMC_ROOT_PASSPHRASE_FILE is empty. Unset it, or set it to the file of the root passphrase.")
         try:
@@ -176,6 +180,7 @@ class Command(BaseCommand):
         sign_in = self._init(options, environment)
         if ended:
             return
+        durations_forget()
         children = self._children(options, environment)
         for child in children:
             child.start()
@@ -213,6 +218,7 @@ class Command(BaseCommand):
 
     def _check_ports(self, options: dict[str, Any]) -> None:
         ports = [(options["address"], options["port"], "--port"), (options["address"], options["node_port"], "--node-port")]
+        ports += [(options["address"], port, "--metrics-port") for port in [options["metrics_port"]] if port]
         ports += [(address, port, "--agent") for address in options["agent"] for port in (4444, 4570)]
         for address, port, flag in ports:
             try:
@@ -229,6 +235,11 @@ class Command(BaseCommand):
             Child("worker", [*CELERY, "worker", "-P", "threads", "-c", "3", "-Q", "sign,default", "--without-gossip", "--without-mingle", "--without-heartbeat"], environment, passphrase=True),
             Child("beat", [*CELERY, "beat", "-S", "celery.beat:Scheduler", "--pidfile="], environment),
             Child("central-agent", ["-m", "agent", "serve", "--home", str(data / "node"), "--no-listen", "--central-address", own], environment),
+            *(
+                Child("metrics", [*MODULE, "serve", "metrics", *address, "--port", str(port)], environment | {"QMC_PROCESS": "metrics"})
+                for port in [options["metrics_port"]]
+                if port
+            ),
             *(
                 Child(f"agent-{loopback}", ["-m", "agent", "serve", "--home", str(data / "agents" / loopback), "--address", loopback, "--setup-address", loopback], environment)
                 for loopback in options["agent"]
