@@ -84,6 +84,8 @@ ROOMS = {
         "search",
         "syslog",
         "site_settings",
+        "health",
+        "metrics",
     ],
 }
 NEVER_ON_A_NODE = "pki.issuing"
@@ -165,6 +167,7 @@ USES_ENVIRONMENT = {
     "qmc/__main__.py": "puts `--data-dir` where the settings are read",
     "qmc/settings.py": "reads the settings of the installation, once",
     "qmc/celery.py": "chooses Django's settings",
+    "qmc/metrics/processes.py": "names the folder of durations to the library that writes them",
     "qmc/management/commands/up.py": "gives it to the processes that it starts",
     "backups/backup.py": "gives it, without settings, to the trial restore",
 }

@@ -5,12 +5,12 @@ from time import perf_counter
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from prometheus_client import Counter, Histogram
 
-from qmc.server import TOO_LARGE
 from web.middleware import error
 
-MONITORING = frozenset({"/metrics", "/healthz", "/readyz", TOO_LARGE})
+MONITORING = frozenset({"/metrics", "/healthz", "/readyz"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 REQUESTS = Counter("qmc_http_requests", "Requests that were answered.", ("process", "method", "code"))
 DURATIONS = Histogram(
@@ -47,6 +47,6 @@ class OnlyMonitoringMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info in MONITORING:
+        if request.path_info in {*MONITORING, reverse("too_large")}:
             return self.get_response(request)
         return error(request, "404.html", slug="not-found", status=404, detail="This port answers at /metrics, /healthz and /readyz only.")

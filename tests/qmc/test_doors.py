@@ -34,6 +34,8 @@ OPEN = {
     "/accounts/logout/",
     "/accounts/signup/",
     "/accounts/reauthenticate/",
+    "/healthz",
+    "/readyz",
     "/too-large/",
     "/api/v1/schema/",
 }
