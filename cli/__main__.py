@@ -8,6 +8,7 @@ from click.shell_completion import get_completion_class
 from agent.version import VERSION
 from cli import output
 from cli.commands.certificates import certificates, expiry
+from cli.commands.doctor import doctor
 from cli.commands.events import alerts, audit
 from cli.commands.exports import exports
 from cli.commands.frame import Group, broken_pipe
@@ -37,7 +38,7 @@ def completion(shell: str) -> None:
     sys.stdout.write(made(qmcctl, {}, NAME, f"_{NAME.upper()}_COMPLETE").source() + "\n")
 
 
-for command in (login, logout, nodes, certificates, expiry, exports, rotations, jobs, audit, alerts):
+for command in (login, logout, nodes, certificates, expiry, exports, rotations, jobs, audit, alerts, doctor):
     qmcctl.add_command(command)
 
 

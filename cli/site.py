@@ -20,6 +20,7 @@ Row = dict[str, Any]
 KEPT_S, TIMEOUT_S = 8, 30
 LARGEST_ANSWER = 256 << 20  # bytes
 PAGE_SIZE = 500
+LOST = (ConnectionResetError, BrokenPipeError, http.client.IncompleteRead)  # RemoteDisconnected is the first of them
 OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
 OTHER_DATE = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED
 
@@ -122,15 +123,22 @@ class Site:
         if method != "GET" or time.monotonic() - self._used > KEPT_S:
             self.connection.close()  # a connection that the site closes meanwhile would lose the request
         try:
-            self.connection.request(method, target, body, sent)
-            answer = self.connection.getresponse()
-            received = answer.read(LARGEST_ANSWER)
+            try:
+                answer, received = self._exchange(method, target, body, sent)
+            except LOST:  # once more: a repeated create has the same Idempotency-Key
+                self.connection.close()
+                answer, received = self._exchange(method, target, body, sent)
         except (OSError, http.client.HTTPException) as exc:
             self.connection.close()
             raise cannot_connect(self.url, exc) from exc
         self._used = time.monotonic()
         self._note_clock(answer)
         return self._content(answer, received)
+
+    def _exchange(self, method: str, target: str, body: bytes | None, headers: Row) -> tuple[http.client.HTTPResponse, bytes]:
+        self.connection.request(method, target, body, headers)
+        answer = self.connection.getresponse()
+        return answer, answer.read(LARGEST_ANSWER)
 
     def _note_clock(self, answer: http.client.HTTPResponse) -> None:
         try:

@@ -190,7 +190,7 @@ DIALS = re.compile(r"create_connection\(|HTTPS?Connection|\burlopen\b|\bimport (
 def test_one_package_dials() -> None:
     """The agent has its own connection to the central node, and the command-line client its own to the API."""
     found = {str(path.relative_to(ROOT)) for app in set(APPS) - {"agent"} for path, _ in sources(app) if DIALS.search(path.read_text())}
-    assert found == {"outbound/connections.py", "outbound/http.py", "cli/site.py", "cli/commands/login.py"}
+    assert found == {"outbound/connections.py", "outbound/http.py", "cli/site.py", "cli/commands/login.py", "cli/doctor/of_node.py"}
 
 
 def test_the_command_line_client_is_used_by_nothing() -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import ZipFile
 
 import keyring
 import keyring.backend
@@ -85,7 +86,7 @@ COMMANDS = [
     ("rotations list", 0, "There was no rotation."),
     (f"rotations show {UNKNOWN}", 5, ""),
     ("rotations start root", 2, "Give --yes"),
-    ("jobs list --limit 1", 0, "registration"),
+    ("jobs list --limit 1", 0, "The first 1 rows"),
     ("jobs show none", 5, ""),
     ("audit list --action node.transition --limit 2", 0, "--limit 0 shows all"),
     ("audit list --since yesterday", 7, "since"),
@@ -190,23 +191,19 @@ def test_a_site_that_is_away_is_named(environment, monkeypatch: pytest.MonkeyPat
     assert (ended.code, f"https://127.0.0.1:{port} does not answer: Connection refused." in ended.err) == (8, True), ended
 
 
-def test_another_root_is_not_trusted(environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qmcctl: Qmcctl, site: Site) -> None:
+def other_root(tmp_path: Path) -> Path:
     other = tmp_path / "other.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other",
                     "-keyout", os.devnull, "-out", other], check=True, capture_output=True)  # fmt: skip
-    monkeypatch.setenv("QMC_CACERT", str(other))
+    return other
+
+
+def test_another_root_is_not_trusted(environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qmcctl: Qmcctl, site: Site) -> None:
+    monkeypatch.setenv("QMC_CACERT", str(other_root(tmp_path)))
     ended = qmcctl("nodes", "list")
     assert (ended.code, "No root that is trusted here" in ended.err) == (9, True), ended
     monkeypatch.setenv("QMC_CACERT", str(tmp_path / "none.pem"))
     assert qmcctl("nodes", "list").code == 2
-
-
-@contextmanager
-def signed_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        for name in ("QMC_URL", "QMC_TOKEN", "QMC_CACERT"):
-            patch.delenv(name, raising=False)
-        yield
 
 
 def assert_signed_in(ended: Ended, qmcctl: Qmcctl, site: Site) -> None:
@@ -271,6 +268,42 @@ def test_a_keyring_that_works_keeps_the_token(site: Site, home: Path, qmcctl: Qm
     assert not (home / "token").exists()
     qmcctl("logout")
     assert kept.kept == {}
+
+
+def levels(ended: Ended) -> dict[str, str]:
+    return {row["code"]: row["level"] for row in json.loads(ended.out)["results"]}
+
+
+def test_doctor_checks_the_site_and_writes_an_archive_without_the_token(
+    site: Site, rim: str, tmp_path: Path, environment, qmcctl: Qmcctl
+) -> None:
+    ended = qmcctl("doctor", "--json", "--bundle", str(tmp_path / "report.zip"))
+    found = levels(ended)
+    assert {found[code] for code in ("name", "port", "chain", "token", "clock", "roots", "versions", "audit")} == {"ok"}, ended
+    with ZipFile(tmp_path / "report.zip") as opened:
+        parts = {name: opened.read(name).decode() for name in opened.namelist()}
+    assert {"doctor.json", "nodes.json", "audit.json", "settings.json"} <= set(parts)
+    assert "rim1" in parts["nodes.json"]
+    assert [name for name, text in parts.items() if site.token in text] == []
+
+
+def test_doctor_says_what_is_wrong_with_a_site(environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qmcctl: Qmcctl) -> None:
+    monkeypatch.setenv("QMC_TOKEN", "qmc_wrong")
+    assert levels(qmcctl("doctor", "--json")) == {"name": "ok", "chain": "ok", "token": "problem"}
+    monkeypatch.setenv("QMC_CACERT", str(other_root(tmp_path)))
+    assert levels(qmcctl("doctor", "--json")) == {"name": "ok", "chain": "problem"}
+    monkeypatch.setenv("QMC_URL", "https://127.0.0.1:9")
+    assert levels(qmcctl("doctor", "--json")) == {"name": "ok", "port": "problem"}
+
+
+def test_doctor_checks_a_node(site: Site, rim: str, tmp_path: Path, home: Path, qmcctl: Qmcctl) -> None:
+    address, bundle = site.agents[0], tmp_path / "node.zip"
+    folder = site.data / "agents" / address
+    found = levels(qmcctl("doctor", "--home", str(folder), "--address", address, "--json", "--bundle", str(bundle)))
+    assert {level for code, level in found.items() if code != "name"} == {"ok"}, found
+    assert {"permissions", "store", "service-certificate", "client-certificate", "port", "central", "clock"} <= set(found)
+    with ZipFile(bundle) as opened:
+        assert set(opened.namelist()) == {"doctor.json", "certificates.json", "files.json"}
 
 
 class Starting(socketserver.ThreadingTCPServer):
