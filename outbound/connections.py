@@ -59,7 +59,7 @@ def tls_context(authorities: str = "") -> ssl.SSLContext:
     if authorities:
         try:
             context.load_verify_locations(cadata=authorities)
-        except ssl.SSLError as exc:
+        except (ssl.SSLError, TypeError) as exc:  # TypeError for letters beyond ASCII
             raise ValueError("This is not a list of certificates in PEM.") from exc
     return context
 

@@ -1,11 +1,13 @@
 """Pages for errors."""
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
+from django.views.defaults import bad_request
 
 from qmc.addresses.names import form_refusal
 from qmc.server import LARGEST_BODY
-from web.middleware import error
-from web.problems import UNEXPECTED, problem_register
+from web.middleware import error, is_api
+from web.problems import UNEXPECTED, problem_register, problem_response
 
 problem_register(413, "too-large")
 
@@ -15,6 +17,15 @@ def too_large(request: HttpRequest) -> HttpResponse:
     most = f"{LARGEST_BODY // 1024**2} MiB"
     detail = f"A request can have at most {most}. Certificate files are much smaller: send only those."
     return error(request, "413.html", slug="too-large", status=413, detail=detail, most=most)
+
+
+def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400, for what it refuses before a view has the request."""
+    if isinstance(exception, RequestDataTooBig):
+        return too_large(request)
+    if is_api(request.path_info):
+        return problem_response("malformed", 400, "The request is malformed, so nothing was done. Check its headers and its body.")
+    return bad_request(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

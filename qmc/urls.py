@@ -143,7 +143,7 @@ API = [
     path("schema/", Schema.as_view()),
     path("search/", Search.as_view()),
 ]
-handler404, handler500 = "qmc.error_pages.not_found", "qmc.error_pages.failed"
+handler400, handler404, handler500 = "qmc.error_pages.malformed", "qmc.error_pages.not_found", "qmc.error_pages.failed"
 urlpatterns = [
     *(path("api/v1/" + str(pattern.pattern), pattern.callback, name=pattern.name) for pattern in API),
     path("qrs/", ConsoleQrs.as_view(), name="qrs"),

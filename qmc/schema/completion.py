@@ -8,6 +8,7 @@ from qmc.schema.deprecations import mark
 from qmc.schema.examples import media_example, parameter_example
 from qmc.schema.summaries import summary
 
+OF_ONE_CLIENT = ("cursor", "Idempotency-Key")  # an example of these is taken by nobody
 METHODS = ("get", "post", "put", "patch", "delete")
 ABOUT = """The REST API of a trust zone console: everything that its pages do, with the same permissions.
 
@@ -39,16 +40,20 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     for method, path, operation in operations_of(result):
         operation.setdefault("summary", summary(method, path, operation, alone=len(result["paths"][path]) == 1))
         operation["responses"] = with_errors(method, operation["responses"])
-        _add_examples(operation, components["schemas"])
+        _complete_operation(operation, components["schemas"])
         tags |= dict.fromkeys(operation["tags"])
     mark(result, {operation["operationId"]: operation for *_, operation in operations_of(result)})
     result["tags"] = [{"name": tag, "description": tag.replace("-", " ").capitalize()} for tag in tags]
     return result
 
 
-def _add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def _complete_operation(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", []):
-        parameter.setdefault("example", parameter_example(parameter, schemas))
+        if parameter["in"] == "query":
+            parameter["allowEmptyValue"] = True  # it is the same as no value
+            parameter["schema"].pop("minLength", None)
+        if parameter["name"] not in OF_ONE_CLIENT:
+            parameter.setdefault("example", parameter_example(parameter, schemas))
     bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
     for body in bodies:
         for media_type, content in body.get("content", {}).items():
