@@ -22,7 +22,7 @@ from people.tokens.authentication import token_checked
 from pki.core.addresses import in_networks
 from pki.core.commands import QMC
 from qmc.metrics.processes import durations
-from qmc.metrics.values import values
+from qmc.metrics.values import DATABASE_UP, values
 from web.middleware import address_of
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Everything(Collector):
     def collect(self) -> Iterator[Metric]:
         found = database_values()
         yield InfoMetricFamily("qmc_build", "The version of the console.", value={"version": VERSION})
-        yield GaugeMetricFamily("qmc_database_up", "Whether the database was read for this scrape.", value=found is not None)
+        yield GaugeMetricFamily(DATABASE_UP, "Whether the database was read for this scrape.", value=found is not None)
         yield from found or ()
         yield from durations()
 
