@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from cli.errors import Away, StillWaiting, WorkFailed
+from cli.errors import CommandError, ExitCode, StillWaiting, WorkFailed
 from cli.output import console, printable
 from cli.site import Row
 
@@ -35,7 +35,9 @@ def wait_for(title: str, read: Callable[[], Step], *, timeout_s: float, show_wit
         while True:
             try:
                 step = read()
-            except Away as exc:
+            except CommandError as exc:
+                if exc.exit_code is not ExitCode.AWAY:
+                    raise
                 step = Step({}, exc.detail)
             shown.update(step)
             if step.failure:

@@ -8,6 +8,7 @@
 # the page is served there only. Here, with the agents of `make up`, it is the same machine.
 # QMC_WAIT_S is how long it waits for the site, and for each state of the node: 120 s by default.
 set -euo pipefail
+shopt -s inherit_errexit  # or an error inside $(…) is passed over; bash 4.4
 [ $# -eq 4 ] || { echo "usage: $0 NAME HOST_NAME ADDRESS SETUP_URL" >&2; exit 2; }
 name=$1 host_name=$2 address=$3 setup=$4
 : "${QMC_URL:?set it to the address of the console}" "${QMC_TOKEN:?set it to a token}" "${QMC_CACERT:?set it to the file roots.pem}"

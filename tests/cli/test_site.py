@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import socketserver
 import stat
@@ -23,8 +24,26 @@ from pki.core.verify import fingerprint
 from sitekit.site import ROOT, Site, running_site
 from tests.cli.conftest import Ended, Qmcctl
 from tests.environment import QUICK
+from tests.slow import one_of
 
+needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
+RECIPES = ROOT / "docs/recipes"
+TASKS = ("renew-older", "export-for-machine", "dashboard")
+each_language = pytest.mark.parametrize("language", [pytest.param("sh", marks=needs_jq), "py"])
+
+
+def recipe(name: str, language: str, environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable] if language == "py" else ["bash"]
+    return subprocess.run(
+        [*command, RECIPES / f"{name}.{language}", *words],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +54,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def rim(site: Site) -> str:
-    """The name of a registered node."""
-    site.register("rim1", site.agents[0])
+    """The name of a node that the recipe for Python has registered."""
+    words = ("rim1", "rim1.example", site.agents[0], f"http://{site.agents[0]}:4570")
+    ended = recipe("register-node", "py", os.environ | signed_in(site), *words)
+    assert (ended.returncode, ended.stdout) == (0, "rim1 is registered\n"), ended
     return "rim1"
+
+
+def signed_in(site: Site) -> dict[str, str]:
+    """The variables that make a login unnecessary."""
+    return {"QMC_URL": f"https://127.0.0.1:{site.port}", "QMC_TOKEN": site.token, "QMC_CACERT": str(roots(site))}
 
 
 @pytest.fixture
 def environment(site: Site, home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What makes a login unnecessary."""
-    found = {"QMC_URL": f"https://127.0.0.1:{site.port}", "QMC_TOKEN": site.token, "QMC_CACERT": str(roots(site))}
+    found = signed_in(site)
     for name, value in found.items():
         monkeypatch.setenv(name, value)
     return os.environ | found | {"QMCCTL_HOME": str(home)}
@@ -369,3 +394,34 @@ def test_the_script_ends_when_a_token_is_wrong(site: Site, environment) -> None:
     ended = register_script(environment | {"QMC_TOKEN": "wrong"}, "rim9", "rim9.example", site.agents[0], f"http://{site.agents[0]}:4570")
     assert (ended.returncode, ended.stdout, "was answered with 401" in ended.stderr) == (1, "", True), ended
     assert register_script(environment, "rim9").returncode == 2
+
+
+@pytest.mark.parametrize("language", one_of(2, ["py", "sh"]))
+def test_the_recipe_renews_what_is_older(language: str, rim: str, environment) -> None:
+    """Nothing is a month old here; everything is older than no day."""
+    young = recipe("renew-older", language, environment)
+    assert (young.returncode, young.stdout) == (0, ""), young
+    renewed = recipe("renew-older", language, environment, "0")
+    assert (renewed.returncode, "renewed rim1\n" in renewed.stdout) == (0, True), renewed
+
+
+@each_language
+def test_the_recipe_makes_an_export(language: str, environment) -> None:
+    machine = f"{language}.example"
+    made = recipe("export-for-machine", language, environment, machine)
+    assert made.returncode == 0, made
+    assert (Path(made.stdout.strip().partition(":")[2]) / "server.pem").exists(), made
+
+
+@each_language
+def test_the_recipe_feeds_a_dashboard(language: str, rim: str, environment) -> None:
+    shown = json.loads(recipe("dashboard", language, environment).stdout)
+    assert set(shown) == {"totals", "next", "needs"}
+    assert {"expired", "7_days", "later"} <= set(shown["totals"])
+    assert set(shown["next"][0]) == {"kind", "subject", "holder", "not_after", "days_left"}
+
+
+@each_language
+def test_a_recipe_ends_at_the_first_error(language: str, environment) -> None:
+    ended = recipe("renew-older", language, environment | {"QMC_TOKEN": "wrong"}, "1")
+    assert (ended.returncode, ended.stdout, "was answered with 401" in ended.stderr) == (1, "", True), ended
