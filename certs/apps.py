@@ -22,7 +22,7 @@ class CertsConfig(AppConfig):
         from certs.exports import bulk as export_bulk  # noqa: F401, PLC0415
         from certs.exports import events as export_events  # noqa: F401, PLC0415
         from certs.exports import jobs as export_jobs  # noqa: F401, PLC0415
-        from certs.exports import names, search, status  # noqa: F401, PLC0415
+        from certs.exports import names, role, search, status  # noqa: F401, PLC0415
         from certs.exports import settings as exports_settings  # noqa: F401, PLC0415
         from certs.exports import worker as export_work  # noqa: F401, PLC0415
         from certs.founding import events as founding_events  # noqa: F401, PLC0415

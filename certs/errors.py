@@ -9,6 +9,7 @@ TrustZoneError (sealing.errors, with ZoneMissing and ZoneBroken)
 ├── StaleExport        another request was first
 ├── RotationRefused    a rotation is not possible now
 ├── NamesTaken         other nodes or exports have the requested names (certs.names.services)
+├── ExportRefused      an export calls that may not call, or not so
 ├── ArchiveGone        an export's files are no longer kept
 └── InputInvalid       invalid input, by field (web.errors)
 """
@@ -42,6 +43,10 @@ class RotationRefused(TrustZoneError):
 
 class StaleExport(TrustZoneError):
     """Another request changed the export first."""
+
+
+class ExportRefused(TrustZoneError):
+    """An export calls the QRS-compatible API and may not: it has no role, or the role does not apply to this call."""
 
 
 class ArchiveGone(TrustZoneError):

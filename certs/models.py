@@ -10,6 +10,7 @@ from certs.database_key.models import DatabaseKeyQuerySet as DatabaseKeyQuerySet
 from certs.exports.models import EXPORT_FORMATS as EXPORT_FORMATS
 from certs.exports.models import Export as Export
 from certs.exports.models import ExportQuerySet as ExportQuerySet
+from certs.exports.models import ExportRole as ExportRole
 from certs.keys.models import PooledKey as PooledKey
 from certs.names.models import HolderKind as HolderKind
 from certs.names.models import NameClaim as NameClaim

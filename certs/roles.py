@@ -19,10 +19,12 @@ permissions_register(
         "certs.renew_export": (SECURITY,),
         "certs.revoke_export": (SECURITY,),
         "certs.download_export": (SECURITY,),
+        "certs.change_exportrole": (),
         "certs.view_deployment": EVERYBODY,
         "certs.add_deployment": (DEPLOYMENT,),
         "certs.change_deployment": (DEPLOYMENT,),
         "certs.delete_deployment": (DEPLOYMENT,),
         "certs.sign_token": (DEPLOYMENT,),
-    }
+    },
+    about_accounts=["certs.change_exportrole"],
 )

@@ -292,6 +292,7 @@ SPECTACULAR_SETTINGS = {
         "BulkWorkStateEnum": "bulk.states.WorkState.values",
         "BulkItemStateEnum": "bulk.states.ItemState.values",
         "RoleEnum": "people.roles.registry.ROLES",
+        "ExportRoleEnum": "certs.exports.role.ROLES",
         "PersonStateEnum": "people.accounts.lists.STATES",
         "TokenStateEnum": "people.tokens.lists.STATES",
         "SeverityEnum": [severity.value for severity in Severity],

@@ -84,6 +84,7 @@ API = [
     path("exports/", exports.Exports.as_view()),
     path("exports/<uuid:pk>/", exports.ExportDetail.as_view()),
     path("exports/<uuid:pk>/renew/", exports.ExportRenew.as_view()),
+    path("exports/<uuid:pk>/role/", exports.ExportRoleDetail.as_view()),
     path("exports/<uuid:pk>/revoke/", exports.ExportRevoke.as_view()),
     path("settings/", SiteSettings.as_view()),
     path("settings/alerts/", AlertRules.as_view()),

@@ -11,10 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from certs.exports.lists import ExportList, exports_json, exports_listed
+from certs.exports.role import ROLES, export_role_give, export_role_take
 from certs.exports.services import ExportOptions, export_renew, export_revoke, exports_request
 from certs.models import Export
 from certs.revocation.api import RevokeInput
 from certs.states import ExportStatus
+from people.sign_in.networks import MOST_NETWORKS
 from pki.foreign.export import Format
 from pki.issuing.revocation_list import RevocationCode
 from web.api import MOST_ITEMS, Choice, Input, StrictText, View, list_query, operation, page_of
@@ -56,6 +58,27 @@ class ExportRenewInput(Input):
     legacy = StrictBoolean(required=False)
 
 
+class ExportRoleInput(Input):
+    role = Choice(ROLES)
+    addresses = serializers.ListField(
+        child=StrictText(),
+        required=False,
+        max_length=MOST_NETWORKS,
+        help_text="IP addresses or networks from which it may call. Default: all",
+    )
+    expires_at = serializers.DateTimeField(required=False, help_text="default: in 90 days. At most a year away")
+
+
+class ExportRoleOutput(serializers.Serializer[Any]):
+    """The role in which the newest client certificate of an export calls the QRS-compatible API."""
+
+    role = serializers.ChoiceField(choices=ROLES)
+    addresses = serializers.ListField(child=serializers.CharField())
+    given_at = serializers.DateTimeField()
+    given_by = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
 class ExportOutput(serializers.Serializer[Any]):
     """The format of an export, for the schema."""
 
@@ -81,6 +104,7 @@ class ExportOutput(serializers.Serializer[Any]):
     folder_problem = serializers.CharField()
     certificates = serializers.ListField(child=serializers.UUIDField())
     needs = serializers.CharField(help_text="what you must do. Empty if nothing")
+    role = ExportRoleOutput(allow_null=True)
 
 
 REGISTER = Export.objects.defer("archive", "sealed_password")
@@ -133,6 +157,20 @@ class ExportRevoke(View):
             actor=self.actor, export=export, reason=self.body["reason"], code=RevocationCode(self.body["code"]), now=timezone.now()
         )
         return _answer(pk)
+
+
+class ExportRoleDetail(View):
+    """The role of an export in the QRS-compatible API."""
+
+    @operation(ExportOutput, body=ExportRoleInput, conflicts=True)
+    def put(self, request: Request, pk: uuid.UUID) -> Response:
+        export_role_give(actor=self.actor, export=get_object_or_404(REGISTER, pk=pk), now=timezone.now(), **self.body)
+        return _answer(pk)
+
+    @operation({204: None})
+    def delete(self, request: Request, pk: uuid.UUID) -> Response:
+        export_role_take(actor=self.actor, export=get_object_or_404(REGISTER, pk=pk), now=timezone.now())
+        return Response(status=204)
 
 
 def _answer(pk: uuid.UUID, status: int = 200) -> Response:

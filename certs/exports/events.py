@@ -16,6 +16,9 @@ ENTERED = {
 words_register(
     {
         "export.requested": ("Export requested", "blue"),
+        "export.role-given": ("Role given", "blue"),
+        "export.role-taken": ("Role taken away", "blue"),
+        "export.refused": ("Call refused", "orange"),
         "export.downloaded": ("Files downloaded", "blue"),
         "export.archive_wiped": ("Files wiped, a day after they were made", "grey"),
     }

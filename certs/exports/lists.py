@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from certs.exports.filters import ExportFilter
 from certs.exports.health import with_health
 from certs.exports.status import ExportDetails, export_statuses
-from certs.models import Export
+from certs.models import Export, ExportRole
 from pki.core import lifetime
 from web.lists.declared import Column, List, Quick
 from web.lists.registry import ListPlace, list_register
@@ -26,7 +26,14 @@ def _json(details: ExportDetails, now: datetime) -> dict[str, Any]:
         "id": str(export.pk), "machine_name": export.machine, **{name: getattr(export, name) for name in PLAIN},
         "password_set": export.has_password, "made_by": export.actor, "days_left": lifetime.days_left(end, now) if end else None,
         "download_until": export.archive_until if export.is_kept(now) else None, "certificates": [str(certificate.pk) for certificate in details.certificates], "needs": details.action_required,
+        "role": export_role_json(details.role),
     }  # fmt: skip
+
+
+def export_role_json(row: ExportRole | None) -> dict[str, Any] | None:
+    """The role of an export in the API's format. None if it has none."""
+    names = ("role", "addresses", "given_at", "given_by", "expires_at")
+    return {name: getattr(row, name) for name in names} if row else None
 
 
 def exports_json(exports: Iterable[Export], now: datetime) -> list[dict[str, Any]]:

@@ -2,12 +2,14 @@
 
 import uuid
 from datetime import datetime
+from functools import cached_property
 
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
 from certs.states import ExportStatus
+from people.roles.models import permissions_of
 from pki.foreign.export import Format
 from sealing.fields import EncryptedField, Readers
 
@@ -73,3 +75,34 @@ class Export(models.Model):
     def is_kept(self, now: datetime) -> bool:
         """Whether its files may still be downloaded. The clock decides, because the work that deletes them may be late."""
         return self.archive_until is not None and self.archive_until > now
+
+
+class ExportRole(models.Model):
+    """The role in which the client certificate of an export acts in the QRS-compatible API. Most exports have none."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    export = models.OneToOneField(Export, on_delete=models.CASCADE, related_name="role_row")
+    role = models.CharField(max_length=20)
+    addresses = models.JSONField(default=list, help_text="networks from which it may call; empty: all")
+    given_at = models.DateTimeField()
+    given_by = models.CharField(max_length=200)
+    expires_at = models.DateTimeField(help_text="the last second in which it applies")
+
+    def __str__(self) -> str:
+        return f"{self.role} of {self.export}"
+
+    def expired(self, now: datetime) -> bool:
+        return now > self.expires_at
+
+    @cached_property
+    def permissions(self) -> frozenset[str]:
+        return permissions_of(self.role)
+
+    def has_perm(self, perm: str) -> bool:
+        return perm in self.permissions
+
+    def limit(self, permission: str) -> str:
+        """Why the export may not use `permission`. "" if it may."""
+        if self.has_perm(permission):
+            return ""
+        return f"The {self.export} has the role {self.role}, which may not do this. A RootAdmin can give it another one, on its page."

@@ -16,7 +16,7 @@ from audit.record import record
 from certs.certificates.services import certificate_withdraw
 from certs.errors import ArchiveGone, IllegalTransition, StaleExport
 from certs.exports.names import names_of
-from certs.models import Certificate, Export, HolderKind
+from certs.models import Certificate, Export, ExportRole, HolderKind
 from certs.names.services import Conflict, NamesTaken, names_release, names_take
 from certs.states import EXPORT_TRANSITIONS, ExportStatus
 from jobs.services import job_create, jobs_create
@@ -197,6 +197,7 @@ def export_revoke(*, actor: Actor, export: Export, reason: str, code: Revocation
     with transaction.atomic():
         names_release(kind=HolderKind.EXPORT, holder_id=export.pk, now=now)
         Certificate.objects.filter(holder_id=export.pk).lock()
+        ExportRole.objects.filter(export=export).delete()
         wiped = {"sealed_password": None, "archive": None, "archive_until": None}
         export_transition(export=export, to=ExportStatus.REVOKED, reason=reason, actor=actor, now=now, changes=wiped)
         for certificate in Certificate.objects.filter(holder_id=export.pk):

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -11,7 +11,7 @@ from django.urls import reverse
 from certs.certificates.holders import Holder, holder_register
 from certs.certificates.issuer import root_rotation
 from certs.database_key.services import database_keys
-from certs.models import Certificate, DatabaseKey, Export, Rotation
+from certs.models import Certificate, DatabaseKey, Export, ExportRole, Rotation
 from certs.states import CertificateStatus, DatabaseKeyStatus, ExportStatus
 from pki.core.roles import Kind
 
@@ -26,12 +26,13 @@ READ = (
 
 @dataclass(frozen=True)
 class ExportDetails:
-    """An export with its newest certificates. `action_required` says what you must do, or is empty. `alarm` is true if the export is refused."""
+    """An export with its newest certificates and its role, if it has one. `action_required` says what you must do, or is empty. `alarm` is true if the export is refused."""
 
     export: Export
     certificates: list[Certificate]
     action_required: str = ""
     alarm: bool = False
+    role: ExportRole | None = None
 
     def expires_soon(self, now: datetime) -> bool:
         end = self.export.not_after
@@ -65,7 +66,11 @@ def export_statuses(exports: Iterable[Export], known: Iterable[Certificate] | No
     for row in sorted(known, key=lambda row: row.kind, reverse=True):
         held.setdefault((row.holder_id, row.generation), []).append(row)
     rotation, keys = root_rotation(), {database_key.version: database_key for database_key in database_keys()}
-    return [_details(export, held.get((export.pk, export.made_generation), []), rotation, keys) for export in exports_listed]
+    roles = {row.export_id: row for row in ExportRole.objects.filter(export__in=[export.pk for export in exports_listed])}
+    return [
+        replace(_details(export, held.get((export.pk, export.made_generation), []), rotation, keys), role=roles.get(export.pk))
+        for export in exports_listed
+    ]
 
 
 def export_status(export: Export) -> ExportDetails:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from certs.exports import pages as views
+from certs.exports import role_pages
 
 app_name = "exports"
 urlpatterns = [
@@ -13,5 +14,6 @@ urlpatterns = [
     path("exports/<uuid:pk>/", views.detail, name="detail"),
     path("exports/<uuid:pk>/history/", views.history, name="history"),
     path("exports/<uuid:pk>/renew/", views.renew, name="renew"),
+    path("exports/<uuid:pk>/role/", role_pages.role, name="role"),
     path("exports/<uuid:pk>/revoke/", views.revoke, name="revoke"),
 ]

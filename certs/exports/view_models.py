@@ -144,6 +144,7 @@ class ExportPage:
     history: History
     is_kept: bool
     keys_unencrypted: bool
+    role_expired: bool
 
     @property
     def can_renew(self) -> bool:
@@ -227,15 +228,17 @@ def export_page(export: Export, *, now: datetime) -> ExportPage:
         .exclude(generation=export.made_generation)
         .order_by("-generation", "-kind")
     )
+    details = export_status(export)
     return ExportPage(
         export=export,
-        details=export_status(export),
+        details=details,
         health=health_of(export, now=now),
         older=[Generation(number, list(rows)) for number, rows in groupby(older, key=lambda row: row.generation)],
         disputes=disputes(holder_id=export.pk),
         history=export_history(export),
         is_kept=export.is_kept(now),
         keys_unencrypted=_keys_unencrypted([export]),
+        role_expired=details.role is not None and details.role.expired(now),
     )
 
 

@@ -1,6 +1,6 @@
 """Roles, and the permissions that each of them has at first."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from audit.actors import roles_register
@@ -28,14 +28,23 @@ READERS = (Role.SECURITY_ADMIN, Role.DEPLOYMENT_ADMIN, Role.AUDIT_ADMIN)
 EVERYBODY = (*READERS, Role.VIEWER)
 
 _registered: dict[str, tuple[Role, ...]] = {}
+_about_accounts: set[str] = set()
 
 
-def permissions_register(permissions: Mapping[str, tuple[Role, ...]]) -> None:
-    """The roles that have each permission at first. RootAdmin has all. Raises: ValueError if a permission is registered twice."""
+def permissions_register(permissions: Mapping[str, tuple[Role, ...]], *, about_accounts: Iterable[str] = ()) -> None:
+    """The roles that have each permission at first. RootAdmin has all. Raises: ValueError if a permission is registered twice.
+
+    A token needs the scope `accounts` for those `about_accounts`, as for people and tokens.
+    """
+    _about_accounts.update(about_accounts)
     for permission, roles in permissions.items():
         if permission in _registered:
             raise ValueError(f"{permission} is registered twice")
         _registered[permission] = (Role.ROOT_ADMIN, *roles)
+
+
+def is_about_accounts(permission: str) -> bool:
+    return permission.startswith("people.") or permission in _about_accounts
 
 
 def permissions_registered() -> dict[str, tuple[Role, ...]]:

@@ -12,9 +12,10 @@ from rest_framework.response import Response
 
 from people.models import ApiToken, Person
 from people.roles.registry import ROLES
+from people.sign_in.networks import MOST_NETWORKS
 from people.tokens.lists import STATES, TokenList, token_json, tokens_readable
 from people.tokens.models import Scope
-from people.tokens.services import MOST_NETWORKS, token_create, token_expiry_set, tokens_revoke
+from people.tokens.services import token_create, token_expiry_set, tokens_revoke
 from web.api import Choice, Input, Query, StrictText, View, list_query, operation, page_of
 from web.errors import InputInvalid
 from web.secrets import SecretField

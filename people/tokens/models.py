@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from people.accounts.models import Person
 from people.roles.models import permissions_of
-from people.roles.registry import Role
+from people.roles.registry import Role, is_about_accounts
 
 
 class Scope(models.TextChoices):
@@ -28,10 +28,9 @@ def scopes_at_first() -> list[str]:
 
 def scope_of(permission: str) -> Scope:
     """The scope that a token needs to use `permission`."""
-    app, _, codename = permission.partition(".")
-    if codename.startswith("view_"):
+    if permission.partition(".")[2].startswith("view_"):
         return Scope.READ
-    return Scope.ACCOUNTS if app == "people" else Scope.WRITE
+    return Scope.ACCOUNTS if is_about_accounts(permission) else Scope.WRITE
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

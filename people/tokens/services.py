@@ -2,7 +2,6 @@
 
 import binascii
 import hashlib
-import ipaddress
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -16,11 +15,12 @@ from people.accounts.services import roles_of
 from people.models import ApiToken
 from people.roles.models import permissions_of
 from people.roles.registry import Role
+from people.sign_in.networks import networks_read
 from people.tokens.models import Scope
 from web.errors import InputInvalid
 
 PREFIX, RANDOM_BYTES, CHECK_DIGITS = "qmc_", 32, 8
-LONGEST_NAME, MOST_NETWORKS, MOST_TOKENS = 100, 50, 200
+LONGEST_NAME, MOST_TOKENS = 100, 200
 LASTS, LONGEST, LONGEST_OF_ROOT_ADMIN = timedelta(days=90), timedelta(days=366), timedelta(days=3660)
 OTHERS = "people.change_apitoken"
 
@@ -167,16 +167,11 @@ def _role_errors(role: str, owner: User, made_with: ApiToken | None) -> dict[str
 
 
 def _networks(addresses: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """The networks, as the standard library writes them, and what is wrong with the input."""
-    if len(addresses) > MOST_NETWORKS:
-        return [], {"addresses": [f"A token allows at most {MOST_NETWORKS} addresses and networks."]}
-    found = []
-    for text in addresses:
-        try:
-            found.append(str(ipaddress.ip_network(text.strip())))
-        except ValueError:
-            return [], {"addresses": [f"“{text[:60]}” is not an IP address or network. Examples: 10.0.0.5, 10.0.0.0/24, fd00::/64."]}
-    return found, {}
+    """The networks, and what is wrong with the input."""
+    try:
+        return networks_read(addresses), {}
+    except InputInvalid as exc:
+        return [], exc.errors
 
 
 def _expiry_errors(expires_at: datetime | None, *, may_be_long: bool, now: datetime) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ WORDS: dict[str, Any] = {
     "done": 3, "environment": "QMC_KEY_TYPES", "error": "", "events_url": f"/api/v1/nodes/{ID}/events/", "explained_by": "", "explanation": "Renewed automatically.",
     "exports": 2, "field": "address", "file": "segment-1-5000.jsonl", "filter": "rim", "findings": "Event 17 was changed.", "first": 1, "folder": "/var/backups/console",
     "folder_host": "central.example", "folder_problem": "", "from": 1, "from_minute": 480, "further_hosts": "login.example", "generated_secrets": "whsec_…",
-    "generation": 1, "If-Match": "*", "as_of": "2099-01-01", "group": "console-admins", "groups_claim": "groups", "holder": "rim1", "host": "logs.example", "host_name": "rim1.example",
+    "generation": 1, "given_by": "ann", "If-Match": "*", "as_of": "2099-01-01", "group": "console-admins", "groups_claim": "groups", "holder": "rim1", "host": "logs.example", "host_name": "rim1.example",
     "host_names": "console.example", "hour": 3, "id": ID, "identifier": "ann@login.example", "issuer": "https://login.example", "keep": 14, "key_id": "d3b07384",
     "key_type": "RSA-2048", "kind": "webhook", "knows": "https://10.4.2.1:4443", "label": "rim1", "lacking": 1, "last": 5000, "least_s": 60, "last_error": "", "last_event": 5017,
     "last_used_from": "10.4.2.9", "machine_name": "report1.example", "machine_names": "report1.example", "made_by": "ann", "maximum": 60,

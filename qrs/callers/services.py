@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cached_property
 
 from audit.actors import Actor
+from certs.exports.role import export_role_of
 from nodes.models import Node
 from nodes.node_api.caller import caller_read
 from nodes.observation.callers import is_replaced
@@ -39,14 +40,27 @@ class RoleHolder:
 
 
 def caller_of(*, sha256: str, address: str, claimed: str, now: datetime) -> Caller:
-    """The caller with an accepted client certificate. `claimed` is the user that it names, which is recorded only. Raises: CallerRefused."""
+    """The caller with an accepted client certificate. `claimed` is the user that it names, which is recorded only. Raises: CallerRefused, ExportRefused."""
     found = caller_read(sha256)
     if found is None:
-        raise CallerRefused(UNKNOWN)
+        return _export(sha256, address, claimed, now)
     node = found.node
     if is_replaced(found.certificate_status, found.superseded_at, now=now):
         raise CallerRefused(REPLACED.format(node))
-    name = f"{node.name} as {claimed}" if claimed else node.name
+    name = _named(node.name, claimed)
     if node.is_central:
         return Caller(Actor("node", name, RoleHolder(Role.ROOT_ADMIN)))
     return Caller(Actor("node", name), own=node)
+
+
+def _export(sha256: str, address: str, claimed: str, now: datetime) -> Caller:
+    """The caller with the certificate of an export. Raises: CallerRefused, ExportRefused."""
+    row = export_role_of(sha256=sha256, address=address, now=now)
+    if row is None:
+        raise CallerRefused(UNKNOWN)
+    return Caller(Actor("export", _named(row.export.machine, claimed), row, row.limit))
+
+
+def _named(name: str, claimed: str) -> str:
+    """The name of the actor, with the user that the client names."""
+    return f"{name} as {claimed}" if claimed else name

@@ -10,6 +10,7 @@ from rest_framework.exceptions import NotAuthenticated, ParseError
 from rest_framework.request import Request
 
 from audit.actors import PermissionRefused
+from certs.errors import ExportRefused
 from nodes.node_api.peer import fingerprint_of
 from pki.core.json_text import json_read
 from qrs.callers.services import Caller, caller_of
@@ -70,7 +71,7 @@ class Qrs(View):
             answer["WWW-Authenticate"] = "Bearer"
         if isinstance(exc, WrongMethod):
             answer["Allow"] = exc.allowed
-        if isinstance(exc, CallerRefused):
+        if isinstance(exc, (CallerRefused, ExportRefused)):
             answer["Connection"] = "close"  # so a connection from before a revocation ends with its next request
         return answer
 

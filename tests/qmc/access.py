@@ -60,6 +60,7 @@ CONTENT: dict[str, dict[str, Any]] = {
     "POST /api/v1/deployments/": DEPLOYMENT,
     "PUT /api/v1/deployments/<uuid:pk>/": DEPLOYMENT,
     "POST /api/v1/exports/": {"format": "pem", "machine_names": ["b.example"]},
+    "PUT /api/v1/exports/<uuid:pk>/role/": {"role": "Viewer"},
     "POST /api/v1/exports/<uuid:pk>/revoke/": {"reason": "superseded"},
     "POST /api/v1/nodes/": {"name": "rim9", "host_name": "rim9.example", "address": "127.0.0.1"},
     "PATCH /api/v1/nodes/<uuid:pk>/": {"address": "10.0.0.6"},

@@ -116,7 +116,7 @@ def test_every_address_is_in_the_schema_with_its_answer() -> None:
         "syslog-receivers",
         "tokens",
     )
-    paths = [f"/api/v1/{section}/{{id}}/" for section in deleted] + ["/api/v1/people/{id}/provider/"]
+    paths = [f"/api/v1/{section}/{{id}}/" for section in deleted] + ["/api/v1/exports/{id}/role/", "/api/v1/people/{id}/provider/"]
     assert sorted(without) == [(path, "delete") for path in sorted(paths)]
 
 

@@ -41,6 +41,7 @@ LANDED = {
     "certs/migrations/0015_key_types.py": "86f9523a843e066244ec775717f6324fdd46357bd079f06408335cd36ccdb4b4",
     "certs/migrations/0016_certificates_made.py": "da9556197fd2ee2b850e149f388b9ba1b6bd0c09c0d5863fccf9f83be2e4f378",
     "certs/migrations/0017_call_limits.py": "a8f61813cac58a1ddc8e34d5c45ffcdfb5766be2d9f7d1acdca219275dabf729",
+    "certs/migrations/0018_export_roles.py": "4c05f7ca36651d988d68d1cefac18af2ce989079150dc5eb613f39adfebdad10",
     "jobs/migrations/0001_initial.py": "5326b3dda01034999b0959a139afced6b5ad8a278baf1e423b6b49fd9f81d936",
     "jobs/migrations/0002_names_of_handlers.py": "af9d232785c6ed01dc901cad677804ad21efa11f8e4fb1dfb4cc44fa9e7bb633",
     "jobs/migrations/0003_finished_jobs.py": "81390f28ea33e9e5d7e71b5aca6797d992a832525a40925bbb54fc9f07d2e143",
