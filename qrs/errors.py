@@ -7,6 +7,7 @@ QrsError
 ├── NotHere         the address belongs to another product, or to nothing
 ├── WrongMethod     the address does not take the method; `allowed` has those that it takes
 ├── Changed         the object is not the one that was read any more
+├── ExportFailed    an export could not be made
 ├── TooLarge        the body is too large
 └── StillRunning    the work goes on after the answer
 """
@@ -42,6 +43,10 @@ class WrongMethod(QrsError):
 
 class Changed(QrsError):
     """Somebody changed the object since it was read."""
+
+
+class ExportFailed(QrsError):
+    """An export could not be made, or its folder could not be written."""
 
 
 class TooLarge(QrsError):

@@ -66,6 +66,7 @@ ROOMS = {
         "cluster",
         "node_configurations",
         "registration",
+        "distribution",
         "service_status",
         "selections",
         "about",

@@ -154,7 +154,8 @@ def _files(export: Export, service: Certificate, client: Certificate) -> dict[st
     return files.files(content, shape)
 
 
-def _exported() -> Path:
+def exports_folder() -> Path:
+    """The folder on this machine with a folder for each export."""
     return Path(settings.NODE_STORE) / "Exported Certificates"
 
 
@@ -211,8 +212,8 @@ def folder_write(export: Export, own: Installed, *, problem: str = "") -> None:
     unchanged = Export.objects.filter(pk=export.pk, status=ExportStatus.MADE, made_generation=export.made_generation)
     if not unchanged.filter(folder_node=export.folder_node).update(folder_node=own.node, folder_host=own.host_name):
         raise StaleExport(f"{export} has changed")
-    with Store(_exported()).locked():
-        fresh = _exported() / ".exports" / f"{export.pk}-{export.made_generation}-{uuid.uuid4()}"
+    with Store(exports_folder()).locked():
+        fresh = exports_folder() / ".exports" / f"{export.pk}-{export.made_generation}-{uuid.uuid4()}"
         try:
             for name, data in content.items():
                 write(fresh / name, data)
@@ -227,7 +228,7 @@ def folder_write(export: Export, own: Installed, *, problem: str = "") -> None:
 
 
 def _switch(export: Export, fresh: Path) -> Path:
-    link = _exported() / export.machine
+    link = exports_folder() / export.machine
     if os.path.lexists(link) and not (link.is_symlink() and os.readlink(link).startswith(".exports/")):
         raise FileExistsError(f"{link} exists, and is not a link that the console made")
     beside = link.with_name(f".{export.machine}.{export.pk}.new")
@@ -240,14 +241,14 @@ def _switch(export: Export, fresh: Path) -> Path:
 
 def folder_tidy(export: Export) -> None:
     """Delete folders that a killed worker left after the switch. They contain private keys. Raises: OSError."""
-    with Store(_exported()).locked():
+    with Store(exports_folder()).locked():
         _forget(export)
 
 
 def folder_remove(export: Export) -> None:
     """Raises: OSError."""
-    link = _exported() / export.machine
-    with Store(_exported()).locked():
+    link = exports_folder() / export.machine
+    with Store(exports_folder()).locked():
         if link.is_symlink() and os.readlink(link).startswith(f".exports/{export.pk}-"):
             link.unlink()
         _forget(export)
@@ -256,8 +257,8 @@ def folder_remove(export: Export) -> None:
 
 def _forget(export: Export) -> None:
     """Delete the folders that its link does not point to: earlier generations, and folders that a killed worker left. Raises: OSError."""
-    link = _exported() / export.machine
+    link = exports_folder() / export.machine
     kept = os.readlink(link) if link.is_symlink() else ""
-    for folder in (_exported() / ".exports").glob(f"{export.pk}-*"):
+    for folder in (exports_folder() / ".exports").glob(f"{export.pk}-*"):
         if kept != f".exports/{folder.name}":
             shutil.rmtree(folder)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from qrs.distribution.services import FORMATS
 from qrs.endpoints.types import NO_ID, time_text
 from qrs.node_configurations.types import PURPOSE, PURPOSES, SCHEMA, SERVICES, TYPES
 from qrs.service_status.types import SCHEMA as STATUS_SCHEMA
 from qrs.service_status.types import STATES
 
-ENUMERATIONS = (PURPOSES, TYPES, STATES)
+ENUMERATIONS = (PURPOSES, TYPES, STATES, FORMATS)
 _OBJECT = {"id": NO_ID, "createdDate": time_text(None), "modifiedDate": time_text(None), "modifiedByUserName": ""}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "servernodeconfiguration": _OBJECT
