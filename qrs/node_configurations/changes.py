@@ -78,7 +78,9 @@ def _lock_check(fields: Mapping[str, Any], node: Any) -> None:
         at = None
     if at is None or at.tzinfo is None:
         raise InputInvalid({"modifiedDate": ["The field modifiedDate is not a time. Send it as you read it."]})
-    if at != node.modified_at:
+    # A client that keeps milliseconds only sends the same time, cut. Some send the present time, as the original accepts it.
+    held = node.modified_at if at.microsecond % 1000 else node.modified_at.replace(microsecond=node.modified_at.microsecond // 1000 * 1000)
+    if at < held:
         raise Changed(f"{node} was changed since you read it, by {node.modified_by or 'somebody'}. Read it again, and repeat your change.")
 
 

@@ -134,6 +134,14 @@ def test_a_bad_put_is_refused_and_changes_nothing(call: Any) -> None:
     assert _read(call, node) == read
 
 
+def test_a_lock_in_milliseconds_and_a_later_one_are_accepted(call: Any) -> None:
+    node = factories.registered_node(name="rim1")
+    path = path_of(f"servernodeconfiguration/{node.pk}")
+    for number, lock in enumerate((lambda read: f"{read['modifiedDate'][:-4]}Z", lambda read: "2126-12-01T00:00:00.000Z")):
+        read = _read(call, node)
+        assert call("PUT", path, read | {"name": f"other {number}", "modifiedDate": lock(read)}).status == 200
+
+
 def test_put_without_a_lock_is_refused(call: Any) -> None:
     node = factories.registered_node(name="rim1")
     answer = call("PUT", path_of(f"servernodeconfiguration/{node.pk}"), {"name": "rim2"})
