@@ -120,7 +120,6 @@ PAGES = {
     "export new": "/exports/new/",
     "export": "/exports/{export}/",
     "export renew": "/exports/{export}/renew/",
-    "export role": "/exports/{export}/role/",
     "export revoke": "/exports/{export}/revoke/",
     "export progress": "/exports/asked/{batch}/",
     "sign in again": "/exports/asked/{batch}/download/",
