@@ -47,6 +47,7 @@ LEFT_OUT = {
     "expiry.ics": "it takes a token of its own",
     "people/link/<str:secret>/": "it does not depend on the data",
     "help/<slug:name>/": "it does not depend on the data",
+    "help/api-operations/<slug:name>/": "it does not depend on the data",
     "help/files/<path:name>": "it does not depend on the data",
     "too-large/": "it is an error",
     "api/v1/audit/export/": "it is a file of the whole log",

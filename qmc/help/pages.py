@@ -4,7 +4,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from qmc.help.documents import DocumentMissing, files
-from qmc.help.view_models import document_page, help_page, operations_page
+from qmc.help.view_models import document_page, help_page, operation_page, operations_page
 from web.page import PageRequest, page
 
 LONGEST_SEARCH = 200
@@ -31,6 +31,16 @@ def read(request: PageRequest, name: str) -> HttpResponse:
 def operations(request: PageRequest) -> HttpResponse:
     """The operations of the API, with the address of this site."""
     return render(request, "qmc/help/operations.html", {"page": operations_page(request.build_absolute_uri("/").rstrip("/"))})
+
+
+@page("")
+def operation(request: PageRequest, name: str) -> HttpResponse:
+    """One operation: what it takes, and every answer."""
+    try:
+        shown = operation_page(request.build_absolute_uri("/").rstrip("/"), name)
+    except DocumentMissing as exc:
+        raise Http404(str(exc)) from exc
+    return render(request, "qmc/help/operation.html", {"page": shown})
 
 
 @page("")

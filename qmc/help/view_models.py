@@ -1,10 +1,12 @@
 """The content of the pages of the help."""
 
+import shlex
 from dataclasses import dataclass
 from functools import cache
 
 from qmc.help.documents import INDEX, Document, DocumentMissing, document, names, source
 from qmc.help.full_text import Found, search
+from qmc.schema.described import Described, described
 from qmc.schema.document import api_schema
 from web.words import counted
 
@@ -44,10 +46,11 @@ class DocumentPage:
 
 @dataclass(frozen=True)
 class Operation:
-    """An address of the API, and what it does with each method. `filters` are parameters of its address beside those of every list."""
+    """An address of the API, and what it does with each method. `filters` are parameters of its address beside those of every list. `does` has the method, the summary and the name of each."""
 
     path: str
     methods: tuple[str, ...]
+    does: tuple[tuple[str, str, str], ...]
     description: str
     filters: tuple[str, ...]
 
@@ -84,6 +87,7 @@ def _operations() -> list[OperationGroup]:
         operation = Operation(
             path.removeprefix(BEFORE),
             tuple(map(str.upper, kept)),
+            tuple((name.upper(), operation["summary"], operation["operationId"]) for name, operation in kept.items()),
             first.get("description", ""),
             tuple(name for name in filters if name not in OF_EVERY_LIST),
         )
@@ -93,6 +97,30 @@ def _operations() -> list[OperationGroup]:
 
 def operations_page(site: str) -> OperationsPage:
     return OperationsPage(site, _operations())
+
+
+@dataclass(frozen=True)
+class OperationPage:
+    """One operation of the API of the site that is at `site`."""
+
+    site: str
+    operation: Described
+
+    @property
+    def request(self) -> str:
+        """As a command."""
+        lines = [f'curl --cacert roots.pem -X {self.operation.method} -H "Authorization: Bearer $QMC_TOKEN"']
+        if self.operation.example:
+            lines += ['-H "Content-Type: application/json"', f"-d {shlex.quote(self.operation.example)}"]
+        return " \\\n  ".join([*lines, f'"{self.site}{self.operation.path}"'])
+
+
+def operation_page(site: str, name: str) -> OperationPage:
+    """Raises: DocumentMissing."""
+    found = described(name)
+    if found is None:
+        raise DocumentMissing(f"The API has no operation {name}.")
+    return OperationPage(site, found)
 
 
 def help_page(searched: str) -> HelpPage:

@@ -196,6 +196,7 @@ PAGES = {
     "help search without result": "/help/?search=qwertyuiop",
     "help document": "/help/register-nodes/",
     "api operations": "/help/api-operations/",
+    "api operation": "/help/api-operations/nodes_create/",
     "sign out": "/accounts/logout/",
     "not found": "/nowhere/",
     "setup nothing waits": "http://{nobody}:4570/certificateSetup",
