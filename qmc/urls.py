@@ -16,6 +16,7 @@ from certs.exports import api as exports
 from certs.keys.api import KeyTypesSetting
 from certs.lifetime.api import LifetimeSetting
 from certs.revocation.api import CertificateCrl, CertificateRevoke
+from certs.roots.api import RootRotationSetting
 from nodes.browser_certificates import api as browser_certificates
 from nodes.bulk_registration.api import NodesBulk
 from nodes.calls.api import CallLimitsSetting
@@ -42,7 +43,7 @@ from qmc.expiry.api import Expiry
 from qmc.expiry.calendar import calendar_file
 from qmc.jobs import api as jobs
 from qmc.overview import pages as overview
-from qmc.overview.api import Attention
+from qmc.overview.api import Attention, Clock, ClockConfirm
 from qmc.recreation import pages as views_recreate
 from qmc.schema.api import Schema
 from qmc.search import pages as search
@@ -69,6 +70,9 @@ API = [
     path("browser-certificates/<uuid:pk>/", browser_certificates.BrowserCertificateDetail.as_view()),
     path("browser-certificates/<uuid:pk>/answer/", browser_certificates.BrowserCertificateAnswer.as_view()),
     path("cluster/", cluster.Cluster.as_view()),
+    path("cluster/nodes/<uuid:pk>/", cluster.ClusterNodeDetail.as_view()),
+    path("cluster/deliver/", cluster.ClusterDeliver.as_view()),
+    path("cluster/pfx/", cluster.ClusterPfx.as_view()),
     path("cluster/jwks/", cluster.ClusterJwks.as_view(), name="cluster-jwks"),
     path("cluster/public-key/", cluster.ClusterPublicKey.as_view(), name="cluster-public-key"),
     path("cluster/site/", cluster.ClusterSite.as_view()),
@@ -91,6 +95,7 @@ API = [
     path("settings/lifetime/", LifetimeSetting.as_view()),
     path("settings/key-types/", KeyTypesSetting.as_view()),
     path("settings/calls/", CallLimitsSetting.as_view()),
+    path("settings/root-rotation/", RootRotationSetting.as_view()),
     path("settings/addresses/", AddressesSetting.as_view()),
     path("settings/identity-provider/", IdentityProviderSetting.as_view()),
     path("alerts/", alerts.Alerts.as_view()),
@@ -125,10 +130,12 @@ API = [
     path("backups/<uuid:pk>/download/", backups.BackupDownload.as_view()),
     path("settings/backups/", backups.BackupScheduleSetting.as_view()),
     path("jobs/", jobs.Jobs.as_view()),
-    path("jobs/<uuid:pk>/", jobs.JobDetail.as_view()),
+    path("jobs/<uuid:pk>/", jobs.JobDetail.as_view(), name="api-job"),
     path("jobs/<uuid:pk>/cancel/", jobs.JobCancel.as_view()),
     path("jobs/<uuid:pk>/retry/", jobs.JobRetry.as_view()),
     path("attention/", Attention.as_view()),
+    path("clock/", Clock.as_view()),
+    path("clock/confirm/", ClockConfirm.as_view()),
     path("expiry/", Expiry.as_view()),
     path("bulk/", bulk.Bulk.as_view()),
     path("bulk/<uuid:pk>/", bulk.BulkDetail.as_view()),

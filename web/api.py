@@ -3,7 +3,7 @@
 import inspect
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.core.paginator import EmptyPage, Paginator
 from django.http import QueryDict
+from django.urls import reverse
 from django.utils import timezone
 from django_filters import ChoiceFilter, Filter, IsoDateTimeFilter, UUIDFilter
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
@@ -23,6 +24,7 @@ from rest_framework.views import APIView
 from attention.once import facts_once
 from audit.actors import Actor
 from audit.reasons import may_read_reasons
+from jobs.models import Job
 from pki.exchange.problem import MEDIA_TYPE
 from web.errors import InputInvalid
 from web.lists.declared import PAGE_SIZE, List
@@ -34,7 +36,7 @@ from web.things import IF_MATCH, if_matches, thing_at, thing_of
 
 LONGEST_TEXT, MOST_ITEMS = 2000, 1000
 LARGEST_FILE_TEXT = 512 * 1024  # a file of 256 KiB in base64, with room for line breaks
-LARGEST_PAGE = 500
+LARGEST_PAGE, MOST_LINKS = 500, 50
 LONGEST_SHOWN, MOST_UNKNOWN = 64, 10
 
 
@@ -54,6 +56,15 @@ class StrictNumber(serializers.FloatField):
         if type(data) not in (int, float) or not abs(data) <= sys.float_info.max:
             raise serializers.ValidationError("Give a number.", "invalid")
         return float(data)
+
+
+class StrictBoolean(serializers.BooleanField):
+    """Only true or false."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if type(data) is not bool:
+            raise serializers.ValidationError("Give true or false.")
+        return data
 
 
 class StrictText(serializers.CharField):
@@ -130,6 +141,12 @@ class ListQuery(Query):
     cursor = serializers.CharField(required=False, max_length=LONGEST_CURSOR, help_text="a place in the list, from `next`")
     page_size = serializers.IntegerField(required=False, default=PAGE_SIZE, min_value=1, max_value=LARGEST_PAGE)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """`sort` has the order, whatever it is called in the address."""
+        if {"ordering", "sort"} <= attrs.keys():
+            raise serializers.ValidationError({"sort": "This is an older name of ordering. Give ordering only."})
+        return {"sort" if name == "ordering" else name: value for name, value in attrs.items()}
+
     def get_fields(self) -> dict[str, Any]:
         fields: dict[str, Any] = super().get_fields()
         return fields | {name: fields.pop(name) for name in PLACES}  # last, in the order in which messages list them
@@ -139,8 +156,13 @@ def list_query(declared: type[List]) -> type[ListQuery]:
     """The parameters of one list: its filters and its orders."""
     fields = {name: _parameter(filter_field) for name, filter_field in declared.filters.base_filters.items()}
     fields["page_size"] = serializers.IntegerField(required=False, default=declared.api_size, min_value=1, max_value=LARGEST_PAGE)
-    sort = Choice(declared.sort_names(), required=False, help_text=f"the default is {declared.sort}")
-    return type(f"{declared.__name__}Query", (ListQuery,), fields | {"sort": sort, "__doc__": f"The parameters of {declared.__name__}."})
+    orders = {
+        "ordering": Choice(
+            declared.sort_names(), required=False, help_text=f"the order, with a minus for the reverse; default: {declared.sort}"
+        ),
+        "sort": Choice(declared.sort_names(), required=False, help_text="an older name of `ordering`"),
+    }
+    return type(f"{declared.__name__}Query", (ListQuery,), fields | orders | {"__doc__": f"The parameters of {declared.__name__}."})
 
 
 def _parameter(filter_field: Filter) -> Any:
@@ -321,9 +343,19 @@ class Declared:
         if answer.status_code == 201:
             thing = thing_at(f"{address}{answer.data.get('id')}/") or thing
             answer["Location"] = thing.address if thing else address
+        if answer.status_code == 202 and (links := [*_links_of_work(view, answer.data)]):
+            answer["Link"] = ", ".join(links)
         if thing and (etag := thing.etag(answer.data)):
             answer["ETag"] = etag
         return answer
+
+
+def _links_of_work(view: View, content: Any) -> Iterator[str]:
+    """A link to each job that works on the thing, or on those that were answered (RFC 8288, RFC 5989)."""
+    rows = [content, *content.get("results", ())] if isinstance(content, Mapping) else []
+    subjects = {str(row["id"]) for row in rows if "id" in row} | {str(pk) for pk in view.kwargs.values()}
+    for pk in Job.objects.unfinished().filter(subject__in=subjects).order_by("created_at", "pk").values_list("pk", flat=True)[:MOST_LINKS]:
+        yield f'<{reverse("api-job", args=[pk])}>; rel="monitor"'
 
 
 def operation(

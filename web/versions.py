@@ -8,7 +8,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 # Members of answers that change without a change of the thing: what was observed of it, what follows from the clock, and the progress of work.
 OBSERVED = frozenset({
-    "online", "clock_offset_s", "agent_version", "agent_system", "last_seen_at", "last_used_at", "last_used_from", "last_sign_in_at", "state_reason",
+    "online", "clock_offset_s", "agent_version", "agent_system", "last_seen_at", "last_used_at", "last_used_from", "last_sign_in_at", "state_reason", "proved_at",
     "days_left", "expiry_status", "needs", "progress", "done", "steps", "counts", "sequence", "checkpoint", "waiting", "delivered_at", "failing_since",
     "last_error", "next_attempt_at", "last_sent_at", "called_at", "error", "problem", "problems", "next_at", "nodes", "losing_contact", "losing", "preview",
     "people", "lacking", "messages",

@@ -19,16 +19,7 @@ from certs.states import ExportStatus
 from people.sign_in.networks import MOST_NETWORKS
 from pki.foreign.export import Format
 from pki.issuing.revocation_list import RevocationCode
-from web.api import MOST_ITEMS, Choice, Input, StrictText, View, list_query, operation, page_of
-
-
-class StrictBoolean(serializers.BooleanField):
-    """Only true or false."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if type(data) is not bool:
-            raise serializers.ValidationError("Give true or false.")
-        return data
+from web.api import MOST_ITEMS, Choice, Input, StrictBoolean, StrictText, View, list_query, operation, page_of
 
 
 class ExportOptionsInput(Input):

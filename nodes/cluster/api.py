@@ -6,24 +6,38 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from certs.certificates.api import CertificateOutput
 from certs.certificates.lists import certificate_json
-from certs.cluster.services import cluster_certificates, cluster_current, cluster_jwks, cluster_public_key, token_checked, token_sign
+from certs.cluster.services import (
+    cluster_certificates,
+    cluster_current,
+    cluster_jwks,
+    cluster_pfx,
+    cluster_public_key,
+    token_checked,
+    token_sign,
+)
 from certs.models import Deployment
 from certs.zone.services import zone_current
 from nodes.cluster.deployments import deployment_change, deployment_create, deployment_delete
 from nodes.cluster.lists import ClusterList, DeploymentList, deployments_json
-from nodes.cluster.services import site_answer, site_set, with_cluster_state
+from nodes.cluster.services import cluster_deliver, cluster_lacking, site_answer, site_set, tick_set, with_cluster_state
 from nodes.inventory.counts import node_counts
 from nodes.models import Node
+from people.sign_in.fresh_sign_in import fresh_sign_in_required
 from pki.cluster.manual_configuration import AppDistribution, Installation
 from pki.cluster.token_check import LARGEST_TOKEN
 from pki.cluster.tokens import key_id
-from web.api import Choice, Input, StrictText, View, list_query, operation, page_of
+from pki.core.errors import PfxRefused
+from pki.foreign.pfx import PfxForm
+from web.api import Choice, Input, StrictBoolean, StrictText, View, list_query, operation, page_of
+from web.errors import InputInvalid
 from web.secrets import SecretField
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -78,6 +92,32 @@ class ClusterNodeOutput(serializers.Serializer[Any]):
     proved_at = serializers.DateTimeField(allow_null=True)
     ticked_at = serializers.DateTimeField(allow_null=True)
     verified = serializers.BooleanField()
+
+
+class ClusterNodeInput(Input):
+    imported = StrictBoolean(help_text="whether the current certificate was imported on the node by hand")
+
+
+class ClusterDeliverInput(Input):
+    node = serializers.UUIDField(required=False, help_text="only this node. Default: all nodes that lack the current certificate")
+
+
+class ClusterLeftOutOutput(serializers.Serializer[Any]):
+    node = serializers.UUIDField()
+    name = serializers.CharField()
+    reason = serializers.CharField(help_text="why it does not get the certificate, and what to do")
+
+
+class ClusterDeliveryOutput(serializers.Serializer[Any]):
+    """The nodes that get the current cluster certificate by a renewal, and the others."""
+
+    renewed = serializers.ListField(child=serializers.UUIDField())
+    left_out = ClusterLeftOutOutput(many=True)
+
+
+class ClusterPfxInput(Input):
+    password = StrictText(write_only=True, help_text="of the file: 12 to 128 characters of a US keyboard")
+    form = Choice(PfxForm, required=False, default=PfxForm.AES, help_text="legacy for Windows Server 2016 and earlier")
 
 
 class ManualOutput(serializers.Serializer[Any]):
@@ -204,6 +244,57 @@ class Cluster(View):
         paged = self.listed(ClusterList(current), with_cluster_state(Node.objects.present(), in_force=current))
         content = {"certificate": certificate_json(current, timezone.now()), "key_id": key_id(current.x509())}
         return Response(content | {"manual_configuration": vars(site_answer(zone_current()))} | paged.data)
+
+
+class ClusterNodeDetail(View):
+    """The cluster certificate on one node. PUT marks that it was imported there by hand, or removes the mark."""
+
+    @operation(ClusterNodeOutput)
+    def get(self, request: Request, pk: uuid.UUID) -> Response:
+        self.actor.require("nodes.view_node")
+        return _node_answer(pk)
+
+    @operation(ClusterNodeOutput, body=ClusterNodeInput)
+    def put(self, request: Request, pk: uuid.UUID) -> Response:
+        node = get_object_or_404(Node.objects.present(), pk=pk)
+        tick_set(actor=self.actor, node=node, on=self.body["imported"], now=timezone.now())
+        return _node_answer(pk)
+
+
+def _node_answer(pk: uuid.UUID) -> Response:
+    current = cluster_current()
+    node = get_object_or_404(with_cluster_state(Node.objects.present(), in_force=current), pk=pk)
+    return Response(ClusterList(current).json([node], timezone.now())[0])
+
+
+class ClusterDeliver(View):
+    """Deliver the current cluster certificate by a renewal to the nodes that lack it. Follow each node until it is `current`."""
+
+    @operation({202: ClusterDeliveryOutput}, body=ClusterDeliverInput, finds=True)
+    def post(self, request: Request) -> Response:
+        pk = self.body.get("node")
+        if pk:
+            get_object_or_404(Node.objects.present(), pk=pk)
+        chosen = [cluster_node for cluster_node in cluster_lacking() if pk in (None, cluster_node.node.pk)]
+        delivery = cluster_deliver(actor=self.actor, nodes=chosen, now=timezone.now())
+        left_out = [{"node": str(node.pk), "name": node.name, "reason": reason} for node, reason in delivery.left_out]
+        return Response({"renewed": [str(node.pk) for node in delivery.renewed], "left_out": left_out}, status=202)
+
+
+class ClusterPfx(View):
+    """The cluster certificate with its private key as PFX, encrypted with the password. A session is asked for a fresh sign-in first."""
+
+    @operation({(200, "application/x-pkcs12"): OpenApiResponse(OpenApiTypes.BINARY)}, body=ClusterPfxInput)
+    def post(self, request: Request) -> HttpResponse:
+        self.actor.require("certs.export_cluster")
+        if not request.auth:
+            fresh_sign_in_required(request._request)
+        try:
+            content = cluster_pfx(actor=self.actor, password=self.body["password"], form=PfxForm(self.body["form"]), now=timezone.now())
+        except PfxRefused as exc:
+            raise InputInvalid({"password": [str(exc)]}) from exc
+        headers = NO_STORE | {"Content-Disposition": 'attachment; filename="QlikServiceCluster.pfx"'}
+        return HttpResponse(content, content_type="application/x-pkcs12", headers=headers)
 
 
 class ClusterJwks(View):

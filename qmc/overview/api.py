@@ -1,4 +1,4 @@
-"""Needs in the REST API."""
+"""Needs, and jumps of the clock, in the REST API."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from attention.needs import Ranked, Severity, attention
+from jobs.clock import clock_confirm, clock_jump
 from web.api import ListQuery, View, operation, page_of
 from web.reasons import ReasonField
 
@@ -39,3 +40,34 @@ class Attention(View):
     def get(self, request: Request) -> Response:
         self.actor.require("nodes.view_node")
         return self.paged(attention(timezone.now()), _json)
+
+
+class ClockOutput(serializers.Serializer[Any]):
+    """The last jump of the clock of the central node, for an hour or until a person confirms it. Null if there is none."""
+
+    noticed_at = serializers.DateTimeField(allow_null=True)
+    seconds = serializers.FloatField(allow_null=True, help_text="negative if the clock was set back")
+
+
+def _clock() -> Response:
+    noticed_at, seconds = clock_jump(now=timezone.now()) or (None, None)
+    return Response({"noticed_at": noticed_at, "seconds": seconds})
+
+
+class Clock(View):
+    """Whether the clock of the central node jumped."""
+
+    @operation(ClockOutput)
+    def get(self, request: Request) -> Response:
+        self.actor.require("nodes.view_node")
+        return _clock()
+
+
+class ClockConfirm(View):
+    """A person has checked the clock: the jump is not shown any more."""
+
+    @operation(ClockOutput)
+    def post(self, request: Request) -> Response:
+        self.actor.require("jobs.change_periodicwork")
+        clock_confirm()
+        return _clock()

@@ -8,7 +8,7 @@ PEM = "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"
 PUBLIC_KEY = "-----BEGIN PUBLIC KEY-----\nMFkw…\n-----END PUBLIC KEY-----\n"
 # The values of fields that have no format and no enumeration. Those of a list or a map are of its items. A type follows the name where another type has another value.
 WORDS: dict[str, Any] = {
-    "accepted_gaps": 0, "acknowledged_by": "ann", "action": "nodes.renew", "actor": "ann", "address": "10.4.2.7", "addresses": "10.4.0.0/16",
+    "seconds": -3600.0, "accepted_gaps": 0, "acknowledged_by": "ann", "action": "nodes.renew", "actor": "ann", "address": "10.4.2.7", "addresses": "10.4.0.0/16",
     "agent": "older", "agent_system": "Debian 13", "agent_version": "1.4.0", "allowed_hosts": "console.example", "api_address": "https://cloud.example",
     "attempts": 1, "attention": "any", "audience": "qlik.api/login/jwt-session", "authorities": PEM, "base_url": "https://console.example:8443", "begun_by": "ann",
     "ca": PEM, "called": "https://10.4.2.1:4443", "certificate": PEM, "certificates": 12, "certificates: string": "console.example", "chain": PEM, "changed_by": "ann",
@@ -54,6 +54,7 @@ OTHER_MEDIA: dict[str, Any] = {
     "application/x-pem-file": PEM,
     "application/jsonl": '{"sequence": 5017, "action": "node.created"}\n',
     "application/octet-stream": "(an encrypted file)",
+    "application/x-pkcs12": "(a file)",
     "application/jwk-set+json": {"keys": [{"kty": "RSA", "kid": "d3b07384", "use": "sig", "alg": "RS256", "n": "0vx7…", "e": "AQAB"}]},
 }
 

@@ -30,7 +30,7 @@ LISTS = {
 }  # fmt: skip
 
 OF_EVERY_OPERATION, SIGNED_IN, CHANGING = {"400", "406", "500", "503"}, {"401", "403", "429"}, {"412", "413", "415", "422"}
-FINDS = {"/api/v1/cluster/check-token/", "/api/v1/bulk/"}  # the body names an object, or an action
+FINDS = {"/api/v1/cluster/check-token/", "/api/v1/cluster/deliver/", "/api/v1/bulk/"}  # the body names an object, or an action
 
 
 @pytest.fixture
@@ -67,7 +67,10 @@ def test_every_operation_refuses_an_unknown_parameter_and_names_its_own(client: 
             assert error["message"] == "There is no parameter 'helth'. This operation takes no parameter.", (method, path)
         assert error["code"] == "unknown"
     message = refused(client, "get", "/api/v1/nodes/?helth=works")["helth"]["message"]
-    assert message == "There is no parameter 'helth'. Use: search, state, health, tag, agent, attention, sort, page, cursor, page_size."
+    assert (
+        message
+        == "There is no parameter 'helth'. Use: search, state, health, tag, agent, attention, ordering, sort, page, cursor, page_size."
+    )
 
 
 def test_every_operation_refuses_a_repeated_parameter_that_takes_one_value(client: Client) -> None:

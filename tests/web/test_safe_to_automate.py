@@ -1,6 +1,7 @@
 """Requests can be repeated and compared safely: `Location`, `ETag` with `If-Match`, and `Idempotency-Key`."""
 
 import json
+import re
 import uuid
 from contextvars import Context
 from datetime import timedelta
@@ -272,6 +273,32 @@ def test_a_registration_repeats_its_password_only_while_it_is_stored(client: Cli
     third = send(client, "POST", f"{address}register/", Idempotency_Key="a")
     assert (kind(third), third.json()["object"]) == ((409, "secret-shown-once"), address)
     assert Registration.objects.count() == 1
+
+
+def test_long_work_names_its_job(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nodes.registration.preflight._agent", lambda *_: ([], None))
+    address = send(client, "POST", "nodes/", NODE)["Location"]
+    begun = {
+        "a registration": send(client, "POST", f"{address}register/"),
+        "exports": send(client, "POST", "exports/", {"format": "pem", "machine_names": ["a.example", "b.example"]}),
+        "bulk work": send(client, "POST", "bulk/", {"action": "nodes.tag", "ids": [address.split("/")[-2]], "parameters": {"add": "x"}}),
+    }
+    for what, answer in begun.items():
+        links = re.findall(r'<(/api/v1/jobs/[0-9a-f-]{36}/)>; rel="monitor"', answer["Link"])
+        assert (answer.status_code, len(links)) == (202, 2 if what == "exports" else 1), what
+        assert all(send(client, "GET", link).json()["state"] == "waiting" for link in links), what
+
+
+def test_lists_have_an_ordering(client: Client) -> None:
+    send(client, "POST", "nodes/", NODE)
+    up, down, older = (
+        [row["name"] for row in send(client, "GET", f"nodes/?{query}").json()["results"]]
+        for query in ("ordering=name", "ordering=-name", "sort=-name")
+    )
+    assert (up, down, older) == (["central", "rim1"], ["rim1", "central"], ["rim1", "central"])
+    first = send(client, "GET", "nodes/?ordering=-name&page_size=1").json()
+    assert [row["name"] for row in send(client, "GET", first["next"].partition("testserver")[2]).json()["results"]] == ["central"]
+    assert send(client, "GET", "nodes/?ordering=name&sort=name").status_code == 400
 
 
 def test_the_day_of_a_key_ends(client: Client) -> None:
