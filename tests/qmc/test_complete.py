@@ -62,6 +62,7 @@ OPERATIONS = {
     "/roots/{}/roll-back/": "POST /rotations/{id}/roll-back/",
     "/roots/{}/exclude/{}/": "POST /rotations/{id}/exclude/",
     "/certificates/{}/revoke/": "POST /certificates/{id}/revoke/",
+    "/settings/calls/": "PUT /settings/calls/",
     "/settings/key-types/": "PUT /settings/key-types/",
     "/settings/lifetime/": "PUT /settings/lifetime/",
     "/exports/new/": "POST /exports/",
