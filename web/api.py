@@ -30,9 +30,9 @@ from web.errors import InputInvalid
 from web.lists.declared import PAGE_SIZE, List
 from web.lists.filters import LONGEST_SEARCH
 from web.lists.keyset import LONGEST_CURSOR, Source
-from web.once import KEY, once
+from web.once import KEY, KEY_FORM, once
 from web.reasons import without_reasons
-from web.things import IF_MATCH, if_matches, thing_at, thing_of
+from web.things import IF_MATCH, IF_MATCH_FORM, if_matches, thing_at, thing_of
 
 LONGEST_TEXT, MOST_ITEMS = 2000, 1000
 LARGEST_FILE_TEXT = 512 * 1024  # a file of 256 KiB in base64, with room for line breaks
@@ -223,11 +223,13 @@ def page_of(output: type[serializers.Serializer[Any]]) -> serializers.Serializer
 OF_CHANGES = (
     OpenApiParameter(
         KEY,
+        {"type": "string", "pattern": KEY_FORM},
         location=OpenApiParameter.HEADER,
         description="any text: a request that is sent again with the same key within 24 hours is not done again, and gets the same answer",
     ),
     OpenApiParameter(
         IF_MATCH,
+        {"type": "string", "pattern": IF_MATCH_FORM},
         location=OpenApiParameter.HEADER,
         description="the ETag of an answer: nothing is done if the object has been changed since",
     ),
@@ -247,13 +249,6 @@ class View(APIView):
         user = self.request.user
         token: Any = self.request.auth
         return Actor("token", str(token), user, token.limit, token.pk) if token else Actor("user", user.get_username(), user)
-
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Every answer has the headers that the request was given on its way here, such as those of the limit of its token."""
-        answer = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in getattr(getattr(request, "_request", request), "answer_headers", {}).items():
-            answer[name] = value
-        return answer
 
     def paged(self, rows: Any, render: Callable[[Any], Any]) -> Response:
         """One page of `rows`: `{"results": […], "next": …}`. Raises: InputInvalid for a page that does not exist."""

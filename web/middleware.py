@@ -49,6 +49,8 @@ def database_unavailable(request: HttpRequest, exception: Exception) -> HttpResp
 class RequestMiddleware:
     """Give each request an id. Its audit events have it, and the address of the client.
 
+    Every answer has the headers that the request was given on its way (`answer_headers`), such as those of the limit of its token.
+
     The answer has the id in `X-Request-Id`, or the client's own id if that is valid. Then the log has both. Events never have the client's, which anybody can choose.
     """
 
@@ -62,7 +64,8 @@ class RequestMiddleware:
             if is_valid:
                 log.info("request %s has the id %s of its client", own, given)
             answer = self.get_response(request)
-        answer[REQUEST_ID] = given if is_valid else own
+        for name, value in {REQUEST_ID: given if is_valid else own, **getattr(request, "answer_headers", {})}.items():
+            answer[name] = value
         return answer
 
 

@@ -18,7 +18,7 @@ from web.secrets import has_secret
 from web.things import thing_of
 
 KEY, REPEATED = "Idempotency-Key", "Idempotency-Replayed"
-FORM = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+KEY_FORM = r"^[!-~]([ -~]{0,253}[!-~])?$"
 WRONG_FORM = "Give 1 to 255 visible ASCII characters, such as a UUID."
 KEPT_HEADERS = ("Location", "Link", "ETag", "Cache-Control")
 
@@ -33,7 +33,7 @@ def once(view: Any, request: Request, declared: Any, act: Callable[[], Any]) -> 
     key = request.headers.get(KEY)
     if key is None:
         return act()
-    if not FORM.fullmatch(key):
+    if not re.fullmatch(KEY_FORM, key):
         raise InputInvalid({KEY: [WRONG_FORM]})
     row = request_once(owner=_owner(request), key=key, fingerprint=_fingerprint(request), now=timezone.now())
     view.request_key = row.pk

@@ -20,7 +20,8 @@ from web.versions import lasting, version_of
 
 T = TypeVar("T")
 IF_MATCH, ANY = "If-Match", "*"
-ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+ETAG = r'(W/)?"[!#-~]*"'
+IF_MATCH_FORM = rf"^(\*|{ETAG}(, *{ETAG})*)$"
 COMPRESSED = "-gzip"
 NO_ETAG = f"Give the ETag of an answer with its quotation marks, several with commas between them, or {ANY}."
 CHANGED = "This was changed after you read it, so nothing was done. `current` has its present state. Decide again, then send the request with the ETag of this answer."
@@ -81,11 +82,14 @@ def if_matches(request: Request, act: Callable[[], T]) -> T:
     if given is None:
         return act()
     thing = thing_of(request.path_info)
-    if given.strip() == ANY:
+    if not re.fullmatch(IF_MATCH_FORM, given):
+        raise InputInvalid({IF_MATCH: [NO_ETAG]})
+    if given == ANY:
         if thing:
             thing.read(request)
         return act()
-    wanted = _etags(given)
+    # The ETag of a compressed answer names the same version. A weak one matches none.
+    wanted = {part.strip().replace(f'{COMPRESSED}"', '"') for part in given.split(",")}
     if thing is None:
         raise VersionChanged(NO_VERSION)
     since = Head.objects.values_list("sequence", flat=True).first() or 0
@@ -96,14 +100,6 @@ def if_matches(request: Request, act: Callable[[], T]) -> T:
             return act()
     except VersionChanged as exc:
         raise thing.changed(request) from exc
-
-
-def _etags(given: str) -> set[str]:
-    """The strong ETags. Those of a compressed answer name the same version. Raises: InputInvalid."""
-    parts = [part.strip() for part in given.split(",")]
-    if not all(ETAG.fullmatch(part) for part in parts):
-        raise InputInvalid({IF_MATCH: [NO_ETAG]})
-    return {part.replace(f'{COMPRESSED}"', '"') for part in parts}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from qmc.schema.document import api_schema
 from web.words import counted
 
 BEFORE, METHODS = "/api/v1", ("get", "post", "put", "patch", "delete")
-OF_EVERY_LIST = {"cursor", "page", "page_size", "sort"}
+OF_EVERY_LIST = {"cursor", "page", "page_size", "ordering", "sort"}
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ ANSWERS = {
 HEADERS = {
     "X-Request-Id": "The id of the request, for the log: the client's own if it sent a valid one.",
     "ETag": "The version of the object, for `If-Match`. Lists and files have none.",
-    "Link": "With `rel=\"monitor\"`: the address of a job that does the work.",
+    "Link": 'With `rel="monitor"`: the address of a job that does the work.',
     "Location": "The address of what was made.",
     "Idempotency-Replayed": "`true`: this is the answer to the first request with the same `Idempotency-Key`.",
     "Retry-After": "Send the request again after this number of seconds.",
@@ -122,7 +122,12 @@ def _urn(name: str) -> str:
 
 
 def _headers(method: str, status: str) -> list[str]:
-    found = ["Link"] * (status == "202") + ["X-Request-Id", "RateLimit", "RateLimit-Policy"] + ["ETag"] * (status != "204") + ["Location"] * (status == "201")
+    found = (
+        ["Link"] * (status == "202")
+        + ["X-Request-Id", "RateLimit", "RateLimit-Policy"]
+        + ["ETag"] * (status != "204")
+        + ["Location"] * (status == "201")
+    )
     return found + ["Idempotency-Replayed"] * (method in CHANGING)
 
 
