@@ -28,6 +28,7 @@ from pki.core import clocks
 from pki.core.addresses import central_address, listener_address, netloc, reachable_address
 from pki.core.commands import AGENT
 from pki.core.errors import InvalidName, PKIError
+from pki.core.log_lines import JsonLines
 from pki.core.names import host_name
 from pki.foreign.pfx import LARGEST_PFX
 
@@ -274,6 +275,13 @@ def _remove(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _log_begin() -> None:
+    """Write the log to standard error; as JSON if QMC_LOG_FORMAT says so."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    if os.environ.get("QMC_LOG_FORMAT") == "json":
+        logging.getLogger().handlers[0].setFormatter(JsonLines())
+
+
 def main() -> int:
     """Returns the exit code."""
     try:
@@ -285,7 +293,7 @@ def main() -> int:
     if arguments.command in NEED_A_HOME and not arguments.home.is_dir():
         sys.stderr.write(f"There is no directory {arguments.home}. Nothing was changed. Check --home.\n")
         return 1
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    _log_begin()
     commands = {
         "serve": _serve, "status": _status, "unlock": _unlock, "reopen": _reopen, "set-central": _set_central, "connections": _connections,
         "backup": _backup, "restore": _restore, "remove": _remove, "system-trust": _system_trust, "import-cluster": _import_cluster,

@@ -8,6 +8,7 @@ from enum import StrEnum
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 address: ContextVar[str] = ContextVar("address", default="")
 credential: ContextVar[str] = ContextVar("credential", default="")
+node_id: ContextVar[str] = ContextVar("node_id", default="")
 
 
 class CredentialKind(StrEnum):
@@ -19,7 +20,10 @@ class CredentialKind(StrEnum):
 @contextmanager
 def request_began(*, id: str, address_of_client: str) -> Iterator[None]:
     """Events in this block have this id and address, and the credential that `credential_use` names. None of it stays after the block."""
-    before = [(variable, variable.set(value)) for variable, value in ((request_id, id), (address, address_of_client), (credential, ""))]
+    before = [
+        (variable, variable.set(value))
+        for variable, value in ((request_id, id), (address, address_of_client), (credential, ""), (node_id, ""))
+    ]
     try:
         yield
     finally:
@@ -34,3 +38,9 @@ def credential_use(kind: CredentialKind, id: object) -> None:
     """
     if request_id.get():
         credential.set(f"{kind} {id}")
+
+
+def node_use(id: object) -> None:
+    """This node makes the request. Lines of the log have its id."""
+    if request_id.get():
+        node_id.set(str(id))

@@ -2,14 +2,19 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from celery import shared_task
 from django.utils import timezone
 
 from jobs.clock import clock_jump, clock_look
+from jobs.current import job_began
 from jobs.durations import step_timed
 from jobs.periodic import periodic_task
 from jobs.registry import NameUnknown, PeriodicTask, Retry, handler, periodic_register
+
+if TYPE_CHECKING:
+    from jobs.models import Job
 
 log = logging.getLogger(__name__)
 RECONCILE, TRY_AGAIN = "reconcile", timedelta(seconds=10)
@@ -18,11 +23,18 @@ RECONCILE, TRY_AGAIN = "reconcile", timedelta(seconds=10)
 @shared_task(name="jobs.tasks.run", ignore_result=True)
 def run() -> None:
     """Claim the due job with the first turn and let its handler advance it. A nudge without a due job does nothing."""
-    from jobs.services import job_again, job_claim  # noqa: PLC0415  (services enqueue this task)
+    from jobs.services import job_claim  # noqa: PLC0415  (services enqueue this task)
 
     job = job_claim(now=timezone.now())
     if job is None:
         return
+    with job_began(id=job.pk, of_task=job.task):
+        _advance(job)
+
+
+def _advance(job: "Job") -> None:
+    from jobs.services import job_again  # noqa: PLC0415  (services enqueue a task of this module)
+
     try:
         with step_timed(job.task):
             handler(job.task)(job=job)

@@ -26,6 +26,7 @@ from pki.core.roles import Kind
 
 PREFIX, DATA_DIR = "QMC_", "QMC_DATA_DIR"
 CONSOLE, NODE_API, METRICS = "console", "node-api", "metrics"
+LOG_FORMATS = ("line", "json")
 LEAST_HEARTBEAT_S, MOST_HEARTBEAT_S = 1, 3600
 # Variables of other programs, which are not settings of an installation.
 ELSEWHERE = {
@@ -123,6 +124,12 @@ def optional_path(text: str) -> Path | None:
 def process(text: str) -> str:
     if text not in (CONSOLE, NODE_API, METRICS):
         raise ValueError(f"Give {CONSOLE}, {NODE_API} or {METRICS}, or unset it for {CONSOLE}.")
+    return text
+
+
+def log_format(text: str) -> str:
+    if text not in LOG_FORMATS:
+        raise ValueError(f"Give {' or '.join(LOG_FORMATS)}, or unset it for {LOG_FORMATS[0]}.")
     return text
 
 
@@ -372,6 +379,15 @@ class Installation:
             "QMC_METRICS_NETWORKS",
             listed(network),
             "Networks that read `/metrics` without a token, such as `10.4.2.7/32`. Separated by commas. Not set: a token is needed.",
+        ),
+    ]
+    log_format: Annotated[
+        str,
+        Row(
+            "QMC_LOG_FORMAT",
+            log_format,
+            "The format of the logs: `line`, or `json` for one JSON object on each line. Agents read this setting too.",
+            default="line",
         ),
     ]
     process: Annotated[

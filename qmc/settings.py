@@ -302,8 +302,11 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {"()": "qmc.log_format.ConsoleJsonLines"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": INSTALLATION.log_format}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         "celery.app.trace": {"level": "WARNING"},

@@ -60,6 +60,7 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         own, given = str(uuid.uuid4()), request.headers.get(REQUEST_ID, "")
         is_valid = CLIENTS_ID.fullmatch(given) is not None
+        request.request_id = own  # type: ignore[attr-defined]
         with request_began(id=own, address_of_client=address_of(request)):
             if is_valid:
                 log.info("request %s has the id %s of its client", own, given)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from audit.request import node_use
 from certs.exports.services import export_seen
 from certs.models import Certificate
 from certs.revocation.lists import trust_material
@@ -109,6 +110,7 @@ def _called(request: HttpRequest, query: type[Query] = Query) -> Called:
     caller = caller_read(fingerprint_of(request))
     if caller is None:
         raise _refusal(request)
+    node_use(caller.node.pk)
     if is_replaced(caller.certificate_status, caller.superseded_at, now=timezone.now()):
         raise Replaced(caller.node)
     return Called(caller, valid(query(data=request.GET)))

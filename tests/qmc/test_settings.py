@@ -59,6 +59,7 @@ BAD = {
     },
     "QMC_OUTBOUND_NETWORKS": {"127.0.0.1/8": "without host bits", "mail.example": "Give networks such as"},
     "QMC_TOKEN_REQUESTS": {"-1": "Give a number of requests", "ten": "0 for no limit", "9999999999": "unset it for 6000"},
+    "QMC_LOG_FORMAT": {"xml": "Give line or json, or unset it for line."},
     "QMC_METRICS_NETWORKS": {"10.4.2.7/24": "without host bits"},
     "QMC_PROCESS": {"worker": "Give console, node-api or metrics"},
 }

@@ -1,5 +1,6 @@
 """`/metrics` of a running site: every process is measured, also after it was killed, and a port of its own has nothing else."""
 
+import json
 import os
 import signal
 import ssl
@@ -60,7 +61,9 @@ def test_every_process_is_measured_and_a_killed_one_loses_nothing(site: Site) ->
 def test_a_port_of_its_own_has_metrics_and_health_only(site: Site) -> None:
     port = free_port()
     command = [sys.executable, "manage.py", "serve", "metrics", "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, env=site.environment | {"QMC_PROCESS": "metrics"}, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=site.environment | {"QMC_PROCESS": "metrics", "QMC_LOG_FORMAT": "json"}, stderr=subprocess.PIPE
+    ) as process:
         try:
 
             def answers() -> bool:
@@ -81,3 +84,5 @@ def test_a_port_of_its_own_has_metrics_and_health_only(site: Site) -> None:
             assert process.stderr is not None
             log = process.stderr.read().decode()
             assert "Traceback" not in log, log
+            (refused,) = [line for line in map(json.loads, log.splitlines()) if line["message"] == "Unauthorized: /metrics"]
+            assert len(refused["request"]) == 36

@@ -36,7 +36,7 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 GRACE_S = 8
 MODULE = ["-m", "qmc"]
-CELERY = ["-m", "celery", "-A", "qmc", "--skip-checks"]  # `init` has run the checks
+CELERY = ["-m", "celery", "--quiet", "-A", "qmc", "--skip-checks"]  # `init` has run the checks
 
 
 def _die_with(parent: int) -> None:
