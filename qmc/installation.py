@@ -36,6 +36,8 @@ ELSEWHERE = {
     "QMC_URL": "the example docs/register-node.sh",
     "QMC_TOKEN": "the example docs/register-node.sh",
     "QMC_CACERT": "the example docs/register-node.sh",
+    "QMC_WAIT_S": "the example docs/register-node.sh",
+    "QMC_GENERATED_S": "the tests",
     "QMC_FAULTS": "tests/faults",
     "QMC_SLOW": "the tests",
     "QMC_PICTURES": "the browser tests",

@@ -19,6 +19,7 @@ ENVIRONMENT = {
     "central_key_file": (Group.SITE, "File of the central key"),
     "root_passphrase_file": (Group.SITE, "File of the root passphrase"),
     "group": (Group.SITE, "Group of the files"),
+    "token_requests": (Group.SITE, "Most requests of an API token in a minute"),
     "log_format": (Group.SITE, "Format of the logs"),
     "metrics_networks": (Group.SITE, "Networks that read the metrics without a token"),
     "outbound_networks": (Group.SITE, "Special networks for outgoing connections"),
