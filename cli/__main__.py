@@ -11,7 +11,7 @@ from cli.commands.certificates import certificates, expiry
 from cli.commands.doctor import doctor
 from cli.commands.events import alerts, audit
 from cli.commands.exports import exports
-from cli.commands.frame import Group, broken_pipe
+from cli.commands.frame import Group, reader_may_leave
 from cli.commands.login import login, logout
 from cli.commands.nodes import nodes
 from cli.commands.work import jobs, rotations
@@ -45,7 +45,8 @@ for command in (login, logout, nodes, certificates, expiry, exports, rotations, 
 def main() -> None:
     try:
         ended = qmcctl.main(prog_name=NAME, standalone_mode=False)
-        sys.stdout.flush()
+        with reader_may_leave():
+            sys.stdout.flush()
     except click.ClickException as exc:
         exc.show()
         sys.exit(ExitCode.USAGE)
@@ -55,8 +56,6 @@ def main() -> None:
     except CommandError as exc:
         output.refusal(exc, as_json=False)
         sys.exit(exc.exit_code)
-    except BrokenPipeError:
-        sys.exit(broken_pipe())
     sys.exit(ended if isinstance(ended, int) else 0)
 
 

@@ -1,8 +1,9 @@
 """What all commands share: how they connect, their options, and how they end when they cannot do something."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import click
@@ -16,10 +17,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 LONGEST_WAIT_S = 600
 
 
-def broken_pipe() -> int:
-    """The exit code when the reader of the output went away. The rest of the output is discarded."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return int(ExitCode.BROKEN_PIPE)
+@contextlib.contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """End with the code of a broken pipe when the reader of the output has gone. The rest of the output is discarded."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.BROKEN_PIPE)
 
 
 class ApiCommand(click.Command):
@@ -32,7 +37,7 @@ class ApiCommand(click.Command):
             output.refusal(exc, as_json=bool(ctx.params.get("as_json")))
             ctx.exit(int(exc.exit_code))
         except BrokenPipeError:
-            ctx.exit(broken_pipe())
+            raise
         except OSError as exc:  # of files here; a connection has its own errors
             what = f"{exc.filename}: {exc.strerror}." if exc.filename else f"{exc}."
             output.refusal(CommandError(what), as_json=bool(ctx.params.get("as_json")))
@@ -42,6 +47,14 @@ class ApiCommand(click.Command):
 class Group(click.Group):
     command_class = ApiCommand
     group_class = type
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with reader_may_leave():  # --help prints here
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with reader_may_leave():
+            return super().invoke(ctx)
 
 
 def connected() -> Site:

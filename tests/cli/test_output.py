@@ -1,12 +1,16 @@
 """What qmcctl prints on a terminal: narrow, without colors, and with hostile text."""
 
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
 
 from cli import output
 from cli.errors import Away, Refused
+from sitekit.site import ROOT
 
 ROWS = [
     {"name": "rim1", "host_name": "rim1.production.example", "state": "registered", "at": "2026-12-01T02:43:55.713378Z"},
@@ -56,6 +60,18 @@ def test_what_is_no_terminal_gets_whole_lines_without_colors(capsys: pytest.Capt
     output.table(SHOWN, [ROWS[0] | {"name": "n" * 300}], nothing="")
     lines = capsys.readouterr().out.splitlines()
     assert [len(lines), lines[1].split()[0], "\x1b" in lines[1]] == [2, "n" * 300, False]
+
+
+@pytest.mark.parametrize("words", ["--help", "nodes --help", "completion bash"])
+def test_a_reader_that_goes_away_ends_it_quietly(words: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        command = [sys.executable, "-m", "cli", *words.split()]
+        ended = subprocess.run(command, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(write)
+    assert (ended.returncode, ended.stderr) == (141, "")
 
 
 HOSTILE = [
