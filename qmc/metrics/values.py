@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Max, Min
 from prometheus_client.core import GaugeMetricFamily
 
 from alerts.models import Alert
@@ -112,13 +112,9 @@ def _heartbeats(now: datetime) -> Iterator[Value]:
     if last := last_callers(now):
         yield "qmc_heartbeat_latest_timestamp_seconds", (), max(seen.last_seen_at for seen in last).timestamp()
     yield "qmc_heartbeat_interval_seconds", (), regular_interval_now()
-    # A join would make SQLite sort all of them.
-    registered = Node.objects.filter(pk=OuterRef("node_id"), state=NodeState.REGISTERED)
-    calling = Observation.objects.filter(Exists(registered), silent_at__gt=now)
-    for bound, order in (("lowest", "clock_offset_s"), ("highest", "-clock_offset_s")):
-        offset = calling.order_by(order).values_list("clock_offset_s", flat=True).first()
-        if offset is not None:
-            yield "qmc_node_clock_offset_seconds", (bound,), offset
+    calling = Observation.objects.filter(silent_at__gt=now, node__state=NodeState.REGISTERED)
+    offsets = calling.aggregate(lowest=Min("clock_offset_s"), highest=Max("clock_offset_s"))
+    yield from (("qmc_node_clock_offset_seconds", (bound,), offset) for bound, offset in offsets.items() if offset is not None)
 
 
 def _renewals(now: datetime) -> Iterator[Value]:
