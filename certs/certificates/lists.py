@@ -34,8 +34,8 @@ class CertificateList(List):
     columns = (
         Column("subject", "Certificate", "certs/certificates/cell_subject.html"),
         Column("kind", "Kind", "certs/certificates/cell_kind.html"),
-        Column("holder", "Holder", "certs/certificates/cell_holder.html", sort="holder"),
-        Column("issuer", "Issuer", "certs/certificates/cell_issuer.html"),
+        Column("holder", "Holder", "certs/certificates/cell_holder.html", sort="holder", term="holder"),
+        Column("issuer", "Issuer", "certs/certificates/cell_issuer.html", term="issuer"),
         Column("not_after", "Lifetime left", "certs/certificates/cell_life.html", sort="not_after"),
         Column("status", "Status", "certs/certificates/cell_status.html"),
     )

@@ -50,7 +50,7 @@ class ClusterList(List):
         Column("node", "Node", "nodes/cluster/cell_node.html", sort="name"),
         Column("state", "State", "nodes/cluster/cell_state.html", sort="cluster_state"),
         Column("held", "Certificate", "nodes/cluster/cell_held.html"),
-        Column("proved_at", "Last proof", "nodes/cluster/cell_proved.html"),
+        Column("proved_at", "Last proof", "nodes/cluster/cell_proved.html", term="proof"),
     )
     sort = "node"
     csv = ("node", "name", "present", "current", "sha256", "proved_at", "ticked_at", "verified")

@@ -54,9 +54,9 @@ class NodeList(List):
     columns: ClassVar[Sequence[Column]] = (
         Column("name", "Node", "nodes/inventory/cell_name.html", sort="name"),
         Column("state", "State", "nodes/inventory/cell_state.html", sort="state"),
-        Column("seen", "Last call", "nodes/inventory/cell_seen.html", sort="observation__last_seen_at"),
+        Column("seen", "Last call", "nodes/inventory/cell_seen.html", sort="observation__last_seen_at", term="heartbeat"),
         Column("address", "Address", "nodes/inventory/cell_address.html", sort="address"),
-        Column("agent", "Agent", "nodes/inventory/cell_agent.html", sort="observation__version"),
+        Column("agent", "Agent", "nodes/inventory/cell_agent.html", sort="observation__version", term="agent"),
         Column("services", "Services", "nodes/inventory/cell_services.html"),
         Column("tags", "Tags", "nodes/inventory/cell_tags.html"),
     )

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from django.template.loader import render_to_string
+from django.test import RequestFactory
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import LONG, Eyes, Furnished
 from web.live import HEADER
@@ -87,6 +90,49 @@ def test_a_hidden_page_asks_nothing_and_a_page_without_a_person_asks_less(timed:
     page.clock.run_for(100)
     expect(page.locator(LINE)).to_contain_text("just now")
     assert len(requests) == often + 1
+
+
+def test_a_page_at_which_nobody_acts_asks_four_times_less_often(timed: Eyes) -> None:
+    page = timed.go("/nodes/")
+    page.clock.pause_at(datetime.now(UTC) + timedelta(minutes=1))  # from now on, time is what the test says
+    expect(page.locator(LINE)).to_contain_text("just now")
+    page.keyboard.press("Shift")
+    for _ in range(8):  # two minutes
+        page.clock.run_for(15_100)
+        expect(page.locator(LINE)).to_contain_text("just now")
+    page.clock.run_for(30_000)
+    expect(page.locator(LINE)).to_contain_text("Updated 30 s ago")
+    page.clock.run_for(31_000)
+    expect(page.locator(LINE)).to_contain_text("just now")
+    page.clock.run_for(30_000)
+    expect(page.locator(LINE)).to_contain_text("Updated 30 s ago")
+    page.keyboard.press("Shift")
+    page.clock.run_for(100)
+    expect(page.locator(LINE)).to_contain_text("just now")
+
+
+def test_a_page_that_the_database_could_not_give_asks_again_and_opens(timed: Eyes, furnished: Furnished) -> None:
+    path, answers = "/connections/", [0, 0]
+    words = {"what": "The database does not answer.", "remedy": "Start it.", "request_id": ""}
+    body = render_to_string("database.html", words, request=RequestFactory().get(path))
+
+    def away(route: Route) -> None:
+        """The database is away for the page and for the first time that it asks again."""
+        if answers:
+            answers.pop()
+            route.fulfill(status=503, content_type="text/html", body=body)
+        else:
+            route.continue_()
+
+    timed.page.route(timed.url(path), away)
+    page = timed.go(path)
+    expect(page.locator("h1")).to_have_text("The database cannot be used now")
+    with page.expect_response(timed.url(path)):
+        page.clock.run_for(2100)
+    page.clock.run_for(4100)
+    expect(page.locator("h1")).to_have_text("Connections")
+    assert page.url == timed.url(path)
+    timed.heard.troubles.clear()  # the 503
 
 
 def test_a_lost_connection_is_said_and_comes_back(timed: Eyes, furnished: Furnished) -> None:

@@ -19,6 +19,7 @@ class Column:
     """A column of the page. Its cells are drawn by `template`, which has the row as `record`, or are the attribute `name` of the row.
 
     `sort` names the fields to sort by, with spaces between them. Without it, the column cannot be sorted. `empty` is shown instead of nothing.
+    `term` is the word of the glossary that its heading explains.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Column:
     template: str = ""
     sort: str = ""
     empty: str = ""
+    term: str = ""
 
 
 @dataclass(frozen=True)

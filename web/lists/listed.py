@@ -29,11 +29,12 @@ LONGEST_NUMBER, LONGEST_SHOWN, MOST_NOTES = 10, 40, 5
 
 @dataclass(frozen=True)
 class Heading:
-    """The heading of a column. `direction` is the order now: ascending, descending or empty. `url` reverses it."""
+    """The heading of a column. `direction` is the order now: ascending, descending or empty. `url` reverses it. `term` is the word that it explains."""
 
     label: str
     url: str
     direction: str
+    term: str
 
 
 class Cell(NamedTuple):
@@ -311,6 +312,7 @@ class Listed(Filtered):
                 column.label,
                 self.url(sort=f"-{column.name}" if order == column.name else column.name) if column.name in sorts else "",
                 direction if column.name == name else "",
+                column.term,
             )
             for column in self.columns
         ]

@@ -32,6 +32,8 @@ def test_client_certificates_are_named_by_their_holder_and_lead_to_it_and_to_the
     factories.certificate("client", holder_id=export.pk, holder="export rim1-reports.example", at=now, **made)
     page = certificates(client)
     assert "Client certificate of rim1.example</a>" in page
+    assert "Meaning of Holder" in page
+    assert "The node or the machine that a certificate was made for." in page
     assert f'<a href="/nodes/{node.pk}/">rim1</a>' in page
     assert f'<a href="/exports/{export.pk}/">rim1-reports.example</a>' in page
     assert f'<a href="/certificates/{root.pk}/">{root.subject}</a>' in page
