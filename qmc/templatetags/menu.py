@@ -19,4 +19,4 @@ def menu_numbers(context: Context) -> dict[str, str]:
     jobs = jobs_visible(actor).unfinished().order_by().values_list(Value("jobs")).annotate(Count("pk"))
     alerts = Alert.objects.filter(state=AlertState.OPEN).order_by().values_list(Value("alerts")).annotate(Count("pk"))
     found = jobs.union(alerts, all=True) if actor.has_perm("alerts.view_alert") else jobs
-    return {name: f"{MOST}+" if number > MOST else str(number) for name, number in found}
+    return {name: f"{MOST}+" if number > MOST else str(number) for name, number in found if number}

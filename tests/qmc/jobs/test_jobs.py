@@ -128,6 +128,10 @@ def test_a_person_sees_the_jobs_of_what_they_may_see(client: Client) -> None:
     assert 'side-count-calm">2' in client.get("/jobs/").content.decode()
 
 
+def test_the_menu_has_no_number_where_nothing_waits(client: Client) -> None:
+    assert "side-count" not in client.get("/jobs/", secure=True).content.decode()
+
+
 def test_reasons_are_for_those_who_may_read_them(client: Client) -> None:
     job = finished(registration())
     job_step(job=job, progress="x", now=timezone.now())
