@@ -364,6 +364,7 @@ class Eyes:
 
     def __init__(self, context: BrowserContext, site: Site) -> None:
         self.site, self.context, self.heard, self.page = site, context, Heard(), context.new_page()
+        self.drawn: set[str] = set()
         self.heard.listen(context)
         context.set_default_timeout(30_000)
 
@@ -416,9 +417,10 @@ class Eyes:
             self.page = before
 
     def picture(self, name: str, *, to: str = "h1", full_page: bool = False) -> None:
-        """A screenshot of the page, if pictures are requested."""
-        if not PICTURES:
+        """A screenshot of the page, if pictures are requested. The first one of a name stays."""
+        if not PICTURES or name in self.drawn:
             return
+        self.drawn.add(name)
         before = self.page.viewport_size
         if not full_page:
             self.page.set_viewport_size(SMALL)
