@@ -145,7 +145,7 @@ def samples() -> Samples:
         "alerts/routes/": _samples("", Route.objects.all()),
     }
     of_api = {
-        "deployments/": pages["cluster/deployments/"], "rotations/": rotations, "alert-channels/": pages["alerts/channels/"],
+        "deployments/": pages["cluster/deployments/"], "cluster/nodes/": nodes[:1], "rotations/": rotations, "alert-channels/": pages["alerts/channels/"],
         "alert-routes/": pages["alerts/routes/"],
     }  # fmt: skip
     return pages | {f"api/v1/{beginning}": found for beginning, found in (pages | of_api).items()}
