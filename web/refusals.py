@@ -17,8 +17,8 @@ def refusals_register(recorder: Recorder) -> Recorder:
     return recorder
 
 
-def refused(request: HttpRequest, exc: PermissionRefused) -> None:
-    """A service refused this request. It is recorded if the request was to change something."""
-    if request.method not in READING:
+def refused(request: HttpRequest, exc: PermissionRefused, *, changes: bool = False) -> None:
+    """A service refused this request. It is recorded if the request was to change something. `changes`: it was, though its method only reads."""
+    if changes or request.method not in READING:
         for recorder in _recorders:
             recorder(request, exc)

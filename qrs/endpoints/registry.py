@@ -38,13 +38,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One method of one address. `takes_filter`: the address may have a filter. `public`: a node other than the central node may call it."""
+    """One method of one address. `takes_filter`: the address may have a filter. `public`: a node other than the central node may call it.
+    `changes`: it changes something, though its method is GET, as in the original."""
 
     method: str
     address: str
     run: Callable[[Call], Answer]
     takes_filter: bool = False
     public: bool = False
+    changes: bool = False
 
     @property
     def about(self) -> str:
@@ -55,7 +57,7 @@ _endpoints: dict[tuple[str, ...], dict[str, Endpoint]] = {}
 
 
 def endpoint(
-    method: str, address: str, *, takes_filter: bool = False, public: bool = False
+    method: str, address: str, *, takes_filter: bool = False, public: bool = False, changes: bool = False
 ) -> Callable[[Callable[[Call], Answer]], Callable[[Call], Answer]]:
     """Register the decorated function. Raises: ValueError for a method of an address that is registered already."""
 
@@ -63,7 +65,7 @@ def endpoint(
         methods = _endpoints.setdefault(tuple(address.split("/")), {})
         if method in methods:
             raise ValueError(f"{method} {address} is registered already")
-        methods[method] = Endpoint(method, address, run, takes_filter, public)
+        methods[method] = Endpoint(method, address, run, takes_filter, public, changes)
         return run
 
     return register

@@ -38,6 +38,7 @@ class Qrs(View):
     """Any request under /qrs/. Subclasses say who calls."""
 
     http_method_names = ["get", "post", "put", "patch", "delete", "head", "options"]
+    changes = False
     schema = None  # docs/develop/qrs.md describes it
 
     def caller(self, request: HttpRequest) -> Caller:
@@ -55,6 +56,7 @@ class Qrs(View):
         found, given = endpoint_find(str(request.method), address)
         if caller.own is not None and not found.public:
             raise CallerRefused(ONLY_ABOUT)
+        self.changes = found.changes
         call = Call(caller, _filter(request, found), _body(request), **given)
         return json_answer(found.run(call))
 
@@ -65,7 +67,7 @@ class Qrs(View):
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
         if isinstance(exc, PermissionRefused):
-            refused(self.request, exc)
+            refused(self.request, exc, changes=self.changes)
         answer = text_answer(*in_words(exc, "qrs"))
         if answer.status_code == 401:
             answer["WWW-Authenticate"] = "Bearer"

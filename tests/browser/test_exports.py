@@ -51,6 +51,21 @@ def called(site: Site, folder: Path) -> bytes:
     return answer
 
 
+def role_given(eyes: Eyes, machine: str) -> None:
+    """Give an export a role, from the list of exports, after a refusal."""
+    page = eyes.page
+    page.get_by_role("row", name=machine).get_by_role("link", name=machine).click()
+    page.get_by_role("link", name="Role…").click()
+    page.get_by_label("Role").select_option("Viewer")
+    page.get_by_label("Addresses").fill("nowhere")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("is not an IP address or network")).to_be_visible()
+    is_fine(eyes, "export-role")
+    page.get_by_label("Addresses").fill("127.0.0.0/8")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Viewer, from 127.0.0.0/8")).to_be_visible()
+
+
 def test_two_machines_as_pem_and_one_as_windows(eyes: Eyes, site: Site, tmp_path: Path) -> None:
     page = eyes.sign_in()
     page.get_by_role("navigation", name="Rooms").get_by_role("link", name="Exports").click()
@@ -79,6 +94,8 @@ def test_two_machines_as_pem_and_one_as_windows(eyes: Eyes, site: Site, tmp_path
     page.get_by_role("navigation", name="Rooms").get_by_role("link", name="Exports").click()
     expect(page.get_by_role("row", name="west.example")).to_contain_text(re.compile("just now|ago"))
     expect(page.get_by_role("row", name="east.example")).to_contain_text("never")
+    role_given(eyes, "west.example")
+    page.get_by_role("navigation", name="Rooms").get_by_role("link", name="Exports").click()
     ask(page, "north.example", "Windows", "")
     expect(page.get_by_text("A Windows export needs a password")).to_be_visible()
     expect(page.get_by_label("Machine names")).to_have_value("north.example")

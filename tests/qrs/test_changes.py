@@ -206,3 +206,5 @@ def test_a_token_may_what_its_role_may(site_directory: Path, role: str, statuses
     ]  # fmt: skip
     assert tuple(answer.status for answer in answers) == statuses, answers
     assert all(role in answer.text for answer in answers if answer.status == 403)
+    refused = Event.objects.filter(action="permission.refused", detail__permission="nodes.register_node")
+    assert refused.exists() == (statuses[3] == 403)
