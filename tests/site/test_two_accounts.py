@@ -118,4 +118,5 @@ def test_a_node_is_registered_and_renewed_and_the_web_account_never_reads_the_pa
 
     recipe.wait(lambda: issued() == 1, 100)
     unread = {path for path in folder.rglob("*") if path.is_file()} - readable(folder, uid=WEB, groups=recipe.groups)
-    assert {path.relative_to(folder).as_posix() for path in unread} == {"secrets/root-passphrase", "secrets/admin-password"}
+    of_the_log = {f"audit/{name}" for name in ("lock", "checkpoints", "public-key.pem")}
+    assert {path.relative_to(folder).as_posix() for path in unread} == {"secrets/root-passphrase", "secrets/admin-password", *of_the_log}
