@@ -49,7 +49,7 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
 
 def _complete_operation(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", []):
-        if parameter["in"] == "query":
+        if parameter["in"] == "query" and parameter["schema"].get("type") != "array":
             parameter["allowEmptyValue"] = True  # it is the same as no value
             parameter["schema"].pop("minLength", None)
         if parameter["name"] not in OF_ONE_CLIENT:
