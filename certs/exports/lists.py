@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from certs.exports.filters import ExportFilter
 from certs.exports.health import with_health
-from certs.exports.status import ExportDetails, export_statuses
+from certs.exports.status import ExportDetails, export_statuses, with_roles
 from certs.models import Export, ExportRole
 from pki.core import lifetime
 from web.lists.declared import Column, List, Quick
@@ -38,7 +38,7 @@ def export_role_json(row: ExportRole | None) -> dict[str, Any] | None:
 
 def exports_json(exports: Iterable[Export], now: datetime) -> list[dict[str, Any]]:
     """Exports in the API's format."""
-    return [_json(status, now) for status in export_statuses(exports)]
+    return [_json(status, now) for status in with_roles(export_statuses(exports))]
 
 
 class ExportList(List):
@@ -62,7 +62,7 @@ class ExportList(List):
     csv = ("id", "machine_name", *PLAIN, "password_set", "made_by", "needs")
 
     def shown(self, rows: list[Export], now: datetime) -> list[ExportDetails]:
-        return export_statuses(rows)
+        return with_roles(export_statuses(rows))
 
     def json(self, rows: list[Export], now: datetime) -> list[dict[str, Any]]:
         return exports_json(rows, now)

@@ -26,7 +26,7 @@ READ = (
 
 @dataclass(frozen=True)
 class ExportDetails:
-    """An export with its newest certificates and its role, if it has one. `action_required` says what you must do, or is empty. `alarm` is true if the export is refused."""
+    """An export with its newest certificates. `role` is its role, if that was read and it has one. `action_required` says what you must do, or is empty. `alarm` is true if the export is refused."""
 
     export: Export
     certificates: list[Certificate]
@@ -66,15 +66,19 @@ def export_statuses(exports: Iterable[Export], known: Iterable[Certificate] | No
     for row in sorted(known, key=lambda row: row.kind, reverse=True):
         held.setdefault((row.holder_id, row.generation), []).append(row)
     rotation, keys = root_rotation(), {database_key.version: database_key for database_key in database_keys()}
-    roles = {row.export_id: row for row in ExportRole.objects.filter(export__in=[export.pk for export in exports_listed])}
-    return [
-        replace(_details(export, held.get((export.pk, export.made_generation), []), rotation, keys), role=roles.get(export.pk))
-        for export in exports_listed
-    ]
+    return [_details(export, held.get((export.pk, export.made_generation), []), rotation, keys) for export in exports_listed]
+
+
+def with_roles(statuses: Iterable[ExportDetails]) -> list[ExportDetails]:
+    """The same with the roles of the exports. One query."""
+    listed = list(statuses)
+    roles = {row.export_id: row for row in ExportRole.objects.filter(export__in=[status.export.pk for status in listed])}
+    return [replace(status, role=roles.get(status.export.pk)) for status in listed]
 
 
 def export_status(export: Export) -> ExportDetails:
-    return export_statuses([export])[0]
+    """One export, with its role."""
+    return with_roles(export_statuses([export]))[0]
 
 
 def _details(export: Export, certificates: list[Certificate], rotation: Rotation | None, keys: dict[int, DatabaseKey]) -> ExportDetails:

@@ -1,6 +1,6 @@
 """Make certificates for a machine without an agent: python export-for-machine.py MACHINE. It prints the folder with the files, on the central node.
 
-With QMC_EXPORT_PASSWORD in the environment, the private keys are encrypted.
+With EXPORT_PASSWORD in the environment, the private keys are encrypted.
 """
 
 import os
@@ -10,7 +10,7 @@ from site_api import call, wait_until
 
 if len(sys.argv) != 2:
     sys.exit(__doc__)
-body = {"format": "pem", "machine_names": [sys.argv[1]], "password": os.environ.get("QMC_EXPORT_PASSWORD", "")}
+body = {"format": "pem", "machine_names": [sys.argv[1]], "password": os.environ.get("EXPORT_PASSWORD", "")}
 (asked,) = call("POST", "/exports/", body)["results"]
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Make certificates for a machine without an agent: export-for-machine.sh MACHINE. It prints the folder that has the files, on the central node.
-# With QMC_EXPORT_PASSWORD in the environment, the private keys are encrypted.
+# With EXPORT_PASSWORD in the environment, the private keys are encrypted.
 . "$(dirname "$0")/site-api.sh"
 machine=${1:?give the name of the machine}
 
-body=$(QMC_MACHINE=$machine jq -n '{format: "pem", machine_names: [env.QMC_MACHINE], password: (env.QMC_EXPORT_PASSWORD // "")}')
+body=$(MACHINE=$machine jq -n '{format: "pem", machine_names: [env.MACHINE], password: (env.EXPORT_PASSWORD // "")}')
 id=$(call POST /exports/ "$body" "export-$machine-$(date +%s)-$$" | jq -r '.results[0].id')
 for (( i = 0; ; i++ )); do
   export=$(call GET "/exports/$id/")

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db
 # Actions about these objects that change no state.
 NO_CHANGES = {
     "node.changed", "node.browser_certificate_chosen", "node.browser_certificate_taken", "node.caller_found", "node.callers_settled", "renewal.requested",
-    "rotation.by_itself", "rotation.excluded", "export.downloaded", "export.archive_wiped",
+    "rotation.by_itself", "rotation.excluded", "export.downloaded", "export.archive_wiped", "export.refused",
 }  # fmt: skip
 
 

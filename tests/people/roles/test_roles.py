@@ -48,7 +48,7 @@ def test_only_root_admin_has_people_settings_and_the_ways_of_alerts() -> None:
         "people.change_person", "people.change_apitoken", "people.change_identityprovider", "certs.change_trustzone", "alerts.add_channel", "alerts.change_channel",
         "alerts.delete_channel", "alerts.add_route", "alerts.change_route", "alerts.delete_route", "alerts.change_rules",
         "audit.accept_gap", "audit.remove_event", "audit.add_syslogreceiver", "audit.change_syslogreceiver", "audit.delete_syslogreceiver",
-        "backups.add_backup", "backups.change_backupschedule", "backups.delete_backup", "backups.download_backup",
+        "backups.add_backup", "backups.change_backupschedule", "backups.delete_backup", "backups.download_backup", "certs.change_exportrole",
     }  # fmt: skip
 
 
