@@ -65,7 +65,6 @@ def test_a_view_is_saved_and_removed_and_columns_are_ordered_by_keyboard(eyes: E
     keyboard.write("Name", "what fails")
     keyboard.press("Save")
     expect(views.get_by_role("link", name=re.compile("^what fails"))).to_have_attribute("aria-current", "true")
-    page.wait_for_load_state()
     keyboard.press("Change this view")
     expect(page).to_have_title("View: what fails · Trust zone console")
     keyboard.press("Remove this view")

@@ -30,7 +30,8 @@ class Keyboard:
     def to(self, name: str) -> None:
         """Press Tab until the focus is on the element with this name. The focus must be visible at every stop."""
         self.page.wait_for_load_state()
-        for _ in range(60):
+        expect(self.page.locator("#quick:not([data-filled])")).to_have_count(0)  # the views of a list are drawn again with their numbers
+        for _ in range(80):
             self.page.keyboard.press("Tab")
             held = self.page.evaluate(FOCUSED)
             if held["html"].startswith("<body"):
