@@ -68,6 +68,11 @@ class Expiring:
         return f"{self.kind_word} certificate of {self.holder}" if self.kind in OF_HOLDERS and self.holder else self.subject
 
     @property
+    def heading(self) -> str:
+        """Its title at the start of a line. A subject keeps its case, because it can be a host name or the name of a token."""
+        return self.title if self.title == self.subject else self.title[:1].upper() + self.title[1:]
+
+    @property
     def named(self) -> str:
         """Its kind and its name, as the subject of a sentence."""
         return f"The {self.title}" if self.title != self.subject else f"The {self.kind_word} {self.subject}"

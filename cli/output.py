@@ -17,7 +17,7 @@ from cli.errors import CommandError, Refused
 from cli.site import Row
 
 GAP = 2
-FRACTION = re.compile(r"(?<=^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(?=Z$)")  # of a second: nobody reads it
+FRACTION = re.compile(r"(?<=^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(?=Z$)")  # parts of a second, which tables do not show
 LEAST_COLUMN = 12  # a terminal with less for each column gets blocks instead of a table
 STYLES = {
     "registered": "green", "issued": "green", "valid": "green", "done": "green", "made": "green", "ok": "green", "yes": "green",

@@ -45,7 +45,7 @@ def address(text: str) -> str:
         raise UsageWrong(f"{text!r} is no address: {exc}.", "Write it as https://central.corp.example:8443.") from exc
     if parts.scheme != "https" or not host or parts.username or parts.path.strip("/") or parts.query or parts.fragment:
         raise UsageWrong(
-            f"{text!r} is no address of a console. Only https is used, because a token is sent.",
+            f"{text!r} is not the address of a console. The address begins with https://, because a token is sent.",
             "Write it as https://central.corp.example:8443.",
         )
     return f"https://{f'[{host}]' if ':' in host else host}:{port or 443}"

@@ -31,7 +31,7 @@ def _is_new(subject: uuid.UUID) -> bool:
 def _cancel(*, actor: Actor, subject: uuid.UUID, now: datetime) -> uuid.UUID:
     if not _is_new(subject):
         raise JobRefused(
-            "This export already has certificates, so its job cannot be canceled. Revoke the export on its page if nobody needs it."
+            "This export already has certificates, so its job cannot be canceled. If nobody needs the export, revoke it on its page."
         )
     try:
         code, reason = RevocationCode.CESSATION_OF_OPERATION, f"canceled by {actor.label}"

@@ -72,10 +72,10 @@ def show_alert(alert: str, as_json: bool) -> None:
 @alerts.command()
 @click.argument("alert")
 @click.option("--note", default="", help="For the others who see the alert.")
-@click.option("--until", metavar="TIME", help="Until when nobody is reminded.")
+@click.option("--until", metavar="TIME", help="Send no reminders before this time.")
 @json_option
 def acknowledge(alert: str, note: str, until: str | None, as_json: bool) -> None:
-    """Confirm that somebody works on it."""
+    """Acknowledge an alert: a person works on it, and reminders pause."""
     site = connected()
     content = {"note": note} | ({"until": until} if until else {})
     row = site.post(f"/alerts/{site.find('/alerts/', alert)['id']}/acknowledge/", content)

@@ -55,8 +55,9 @@ def _described(method: str, path: str, operation: dict[str, Any], schema: dict[s
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     body = _resolved(content.get("schema", {}), schema)
     fields = [_input(field, inner, field in body.get("required", ()), schema) for field, inner in body.get("properties", {}).items()]
+    is_about_it = method == "get" or len(schema["paths"][path]) == 1  # the methods of an address share one description
     return Described(
-        operation["operationId"], method.upper(), path, operation["summary"], operation.get("description", ""), parameters, fields,
+        operation["operationId"], method.upper(), path, operation["summary"], operation.get("description", "") if is_about_it else "", parameters, fields,
         _text(content.get("example")), [_answer(status, answer, schema) for status, answer in sorted(operation["responses"].items())],
     )  # fmt: skip
 
